@@ -1,0 +1,8 @@
+-- What luacheck holds our Lua to: the names that every Lua we claim has, and lines of 120 columns.
+std = "max"
+max_line_length = 120
+exclude_files = { "build" }
+
+files["lua"] = { std = "lua51+lua52+lua53+lua54+luajit" }
+files["spec"] = { std = "max+busted" }
+files["rockspec"] = { std = "+rockspec", ignore = { "631" } }
