@@ -1,0 +1,31 @@
+/* xai_pattern.h - regular expressions of ECMA-262 (with its u flag), matched by PCRE2 within limits.
+ * SPDX-License-Identifier: MIT
+ *
+ * A compiled pattern is immutable and may be matched from many threads, each with a matcher of its own. What
+ * PCRE2 has beyond ECMA-262 is refused; an escaped punctuation mark is taken literally, as before the u flag.
+ */
+#ifndef XAI_PATTERN_H
+#define XAI_PATTERN_H
+
+#include "xai_buf.h"
+
+typedef struct xai_pattern xai_pattern;
+typedef struct xai_matcher xai_matcher;
+
+/* XAI_OK and *out; XAI_ERR_SCHEMA with `why` filled (one phrase, NUL-terminated); XAI_ERR_NOMEM. */
+xai_code xai__pattern_new(const xai_mem *mem, xai_str source, xai_pattern **out, char *why, size_t why_size);
+void xai__pattern_free(xai_pattern *pattern);
+xai_str xai__pattern_source(const xai_pattern *pattern);
+/* Bytes it holds, about. */
+size_t xai__pattern_size(const xai_pattern *pattern);
+
+/* Room for matching. match_limit bounds the work for one text. */
+xai_matcher *xai__matcher_new(const xai_mem *mem, uint32_t match_limit);
+void xai__matcher_free(xai_matcher *matcher);
+
+/* Does the pattern match anywhere in the text? XAI_OK with *found; XAI_ERR_STEPS beyond the limit; XAI_ERR_NOMEM.
+ * *work grows by about what it took. */
+xai_code xai__pattern_match(const xai_pattern *pattern, xai_matcher *matcher, xai_str text, bool *found,
+                            uint64_t *work);
+
+#endif
