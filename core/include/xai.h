@@ -1,0 +1,636 @@
+/* xai.h - the Grok (xAI) API for C: calls that never block, streams folded into answers, errors as data.
+ * SPDX-License-Identifier: MIT
+ *
+ * The shape of a program:
+ *
+ *   xai_config config = XAI_CONFIG_INIT;
+ *   config.api_key = getenv("XAI_API_KEY");
+ *   xai_client *client = xai_client_new(&config, &err);
+ *
+ *   xai_request request = XAI_REQUEST_INIT;
+ *   request.path = "/responses";
+ *   request.body = xai_str_of("{\"model\":\"grok-4.6\",\"input\":\"Why do tides lag the Moon?\",\"stream\":true}");
+ *   xai_call_id call = xai_call_start(client, &request, &err);
+ *
+ *   for (bool running = true; running;) {
+ *     xai_client_step(client, 50);                  // 0 in a game: never waits
+ *     xai_event event;
+ *     while (xai_client_next(client, &event) == XAI_OK) {
+ *       if (event.type == XAI_EVENT_TEXT) fwrite(event.text.ptr, 1, event.text.len, stdout);
+ *       if (event.type == XAI_EVENT_END) running = false;
+ *     }
+ *   }
+ *   xai_client_free(client);
+ *
+ * Three words: a *client* holds the connections and the key; a *call* is one logical request, retries
+ * included; an *event* is one piece of its answer. Every call ends in exactly one XAI_EVENT_END.
+ *
+ * Threads: a client belongs to one thread at a time. Two clients never share anything.
+ * Units: every time is in milliseconds, every `len` in bytes.
+ */
+#ifndef XAI_H
+#define XAI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define XAI_VERSION "0.1.0"
+
+#if defined(XAI_API)
+#elif defined(__GNUC__)
+#define XAI_API __attribute__((visibility("default")))
+#else
+#define XAI_API
+#endif
+
+/* How an options struct begins: everything zero, which means the default, but its size, by which it can grow. */
+#ifdef __cplusplus
+#define XAI_SIZED(type) \
+  { sizeof(type) }
+#else
+#define XAI_SIZED(type) \
+  { .size = sizeof(type) }
+#endif
+
+/* ---------------------------------------------------------------- text, codes, errors */
+
+/* A piece of text: pointer and length, not NUL-terminated, may contain NUL bytes. Never owns. */
+typedef struct xai_str {
+  const char *ptr;
+  size_t len;
+} xai_str;
+
+/* The text of a C string; NULL gives the empty text. */
+XAI_API xai_str xai_str_of(const char *text);
+
+/* Every code the library returns: name, number, sentence. 0 is done; XAI_MORE is "not yet" and no
+ * error; -1xx the caller's mistake, -2xx the wire, -3xx the format, -4xx the API, -5xx our limits,
+ * -9xx out of memory. */
+#define XAI_CODES(X)                                                                  \
+  X(ERR_ARG, -101, "argument missing or out of range")                                \
+  X(ERR_KEY, -102, "no usable API key")                                               \
+  X(ERR_STATE, -103, "not possible in this state")                                    \
+  X(ERR_URL, -104, "not a usable URL")                                                \
+  X(ERR_RESOLVE, -201, "could not resolve the host name")                             \
+  X(ERR_CONNECT, -202, "could not connect")                                           \
+  X(ERR_TLS, -203, "the secure connection could not be made")                         \
+  X(ERR_RESET, -204, "the connection broke")                                          \
+  X(ERR_SHORT, -205, "the body ended before its announced end")                       \
+  X(ERR_HTTP, -206, "not a valid HTTP answer")                                        \
+  X(ERR_PROXY, -207, "the proxy refused")                                             \
+  X(ERR_REDIRECT, -208, "the server answered with a redirect, which is not followed") \
+  X(ERR_JSON, -301, "malformed JSON")                                                 \
+  X(ERR_UTF8, -302, "malformed UTF-8")                                                \
+  X(ERR_DEPTH, -303, "nested too deeply")                                             \
+  X(ERR_NOT_JSON, -304, "the answer is not JSON")                                     \
+  X(ERR_PROTOCOL, -305, "the answer breaks the API's protocol")                       \
+  X(ERR_EARLY, -306, "the stream ended before its final event")                       \
+  X(ERR_SCHEMA, -307, "not a usable JSON Schema")                                     \
+  X(ERR_INVALID, -308, "the value does not satisfy the schema")                       \
+  X(ERR_API, -401, "the API answered with an error")                                  \
+  X(ERR_TRUNCATED, -402, "the answer was cut at a limit of the API")                  \
+  X(ERR_DEADLINE, -501, "the deadline passed")                                        \
+  X(ERR_SILENCE, -502, "the server fell silent")                                      \
+  X(ERR_TOO_BIG, -503, "larger than the configured limit")                            \
+  X(ERR_BUDGET, -504, "the retry budget is used up")                                  \
+  X(ERR_FULL, -505, "too many calls at once")                                         \
+  X(ERR_STEPS, -506, "the check needed too many steps")                               \
+  X(ERR_CANCELLED, -601, "cancelled by the caller")                                   \
+  X(ERR_NOMEM, -901, "out of memory")
+
+typedef enum xai_code {
+  XAI_OK = 0,
+  XAI_MORE = 1,
+#define XAI_X(name, number, text) XAI_##name = number,
+  XAI_CODES(XAI_X)
+#undef XAI_X
+} xai_code;
+
+/* The sentence of a code, static. Unknown codes give "unknown code". */
+XAI_API const char *xai_code_text(xai_code code);
+/* The name of a code without prefix, lower case: "err_json". Static. */
+XAI_API const char *xai_code_name(xai_code code);
+
+/* What an error means to a program: name as in Lua's err.kind, whether a later try may help, and what
+ * a person can do. Source: api/errors-limits.md sections 2-4. */
+#define XAI_KINDS(X)                                                                                    \
+  X(NONE, "none", "")                                                                                   \
+  X(AUTH, "auth", "check the API key: it is missing, misspelt, disabled or lacks access")               \
+  X(CREDITS, "credits", "the team has no credits: buy some in the console, then try again")             \
+  X(SPENDING_LIMIT, "spending_limit", "the spending limit is reached: raise it in the console or wait") \
+  X(QUOTA, "quota", "the free quota is used up: wait for its reset or change the plan")                 \
+  X(RATE, "rate", "too many requests: wait as told in retry_after, or lower the rate")                  \
+  X(PERMISSION, "permission", "the key may not use this endpoint or model: change its access list")     \
+  X(POLICY, "policy", "the content was refused by policy: change the request")                          \
+  X(CONTEXT_LENGTH, "context_length", "the prompt is too long for the model: shorten it")               \
+  X(NOT_FOUND, "not_found", "check the model name, the id or the path")                                 \
+  X(TOO_LARGE, "too_large", "the request is too large: send smaller images or files")                   \
+  X(INVALID_REQUEST, "invalid_request", "the request is not accepted as it stands: see the message")    \
+  X(OVERLOADED, "overloaded", "the service is busy: try again later")                                   \
+  X(SERVER, "server", "the service failed: try again later, and quote the request id to support")       \
+  X(NETWORK, "network", "check the network, the host name and the proxy settings")                      \
+  X(TLS, "tls", "check the clock, the CA certificates and any proxy that inspects traffic")             \
+  X(TIMEOUT, "timeout", "allow more time, or use a stream so that silence is noticed early")            \
+  X(TRUNCATED, "truncated", "what arrived is in err.response; ask again, or allow more output tokens")  \
+  X(PROTOCOL, "protocol", "the answer was not the API's: check base_url and any proxy in between")      \
+  X(SCHEMA, "schema", "see the message: it can go back to the model as it stands")                      \
+  X(LIMIT, "limit", "a limit of this library was reached: raise it in the options if that is right")    \
+  X(CANCELLED, "cancelled", "")                                                                         \
+  X(USAGE, "usage", "correct the arguments")                                                            \
+  X(MEMORY, "memory", "free memory and try again")
+
+typedef enum xai_kind {
+#define XAI_X(name, text, hint) XAI_KIND_##name,
+  XAI_KINDS(XAI_X)
+#undef XAI_X
+} xai_kind;
+
+XAI_API const char *xai_kind_name(xai_kind kind); /* "rate"; static                         */
+XAI_API const char *xai_kind_hint(xai_kind kind); /* what to do; static, may be empty       */
+
+/* Filled by the callee; plain data, nothing to free. Texts are NUL-terminated and cut to fit, always
+ * at a character's end. No key, header value or message content is ever in it. */
+typedef struct xai_error {
+  xai_code code;           /* XAI_OK when nothing went wrong                                 */
+  xai_kind kind;           /* XAI_KIND_NONE when nothing went wrong                          */
+  int http_status;         /* 0 when no answer arrived                                       */
+  bool retryable;          /* the same request may succeed later                             */
+  uint32_t retry_after_ms; /* 0 when the server did not say                                  */
+  size_t offset;           /* byte in the input, for parse errors                            */
+  char request_id[64];     /* the API's x-request-id, empty when unknown                     */
+  char api_code[64];       /* the API's own code, e.g. "invalid-argument"                    */
+  char api_type[48];       /* the API's own type, where given                                */
+  char param[64];          /* the parameter the API names, where given                       */
+  char message[512];       /* one sentence, the API's own where it gave one                  */
+} xai_error;
+
+/* The version of libcurl in use, e.g. "7.88.1". Static. */
+XAI_API const char *xai_curl_version(void);
+
+/* ---------------------------------------------------------------- memory and time */
+
+/* The allocator, in Lua's own shape: new_size 0 frees and returns NULL; otherwise (re)allocates and
+ * returns NULL when there is no memory. fn NULL: malloc, realloc and free. */
+typedef struct xai_mem {
+  void *(*fn)(void *user, void *ptr, size_t old_size, size_t new_size);
+  void *user;
+} xai_mem;
+
+/* The clocks. now_ms is monotonic and drives every wait; wall_s is Unix seconds and only reads dates
+ * in headers. NULL: the system's. now_ms is read once per step. */
+typedef struct xai_clock {
+  uint64_t (*now_ms)(void *user);
+  int64_t (*wall_s)(void *user);
+  void *user;
+} xai_clock;
+
+/* ---------------------------------------------------------------- JSON: reading */
+
+typedef enum xai_json_type {
+  XAI_JSON_NULL,
+  XAI_JSON_BOOL,
+  XAI_JSON_NUMBER, /* kept as its text, so nothing is lost: see xai_json_int and xai_json_real */
+  XAI_JSON_STRING,
+  XAI_JSON_ARRAY,
+  XAI_JSON_OBJECT
+} xai_json_type;
+
+typedef struct xai_json xai_json;         /* one value; lives as long as its document        */
+typedef struct xai_json_doc xai_json_doc; /* owns values and their texts; reusable           */
+
+enum {
+  XAI_JSON_BORROW = 1,    /* strings without escapes point into the text: keep it as long as the values */
+  XAI_JSON_UNIQUE = 2,    /* a key twice in an object is an error (otherwise both are kept, the last wins) */
+  XAI_JSON_SURROGATES = 4 /* a lone surrogate escape is kept as its three-byte form instead of U+FFFD     */
+};
+
+/* A document with room for one text at a time. max_depth 0: 128. max_bytes bounds the memory for values
+ * and decoded strings, 0: 256 MiB. Returns NULL without memory. */
+XAI_API xai_json_doc *xai_json_doc_new(const xai_mem *mem, unsigned max_depth, size_t max_bytes);
+/* NULL is fine. */
+XAI_API void xai_json_doc_free(xai_json_doc *doc);
+
+/* Read a whole text (RFC 8259, UTF-8 without BOM); what the document held before is forgotten, its
+ * memory kept. Returns the root, or NULL with err filled: XAI_ERR_JSON, XAI_ERR_UTF8, XAI_ERR_DEPTH,
+ * XAI_ERR_TOO_BIG, XAI_ERR_NOMEM; err->offset is the byte where it went wrong. No recursion.
+ * Choices where the RFC leaves one: numbers of any size and precision are kept as text; equal keys are
+ * all kept and the last wins; a lone surrogate escape becomes U+FFFD; a BOM is an error. */
+XAI_API const xai_json *xai_json_parse(xai_json_doc *doc, const char *text, size_t len, unsigned flags,
+                                       xai_error *err);
+
+/* All of these accept NULL and the wrong type, and then give "nothing": XAI_JSON_NULL, false, 0, NULL. */
+XAI_API xai_json_type xai_json_type_of(const xai_json *value);
+XAI_API bool xai_json_bool(const xai_json *value);
+XAI_API xai_str xai_json_str(const xai_json *value);   /* a string's bytes; borrowed from the document      */
+XAI_API xai_str xai_json_text(const xai_json *number); /* a number as it was written                        */
+XAI_API bool xai_json_int(const xai_json *value, int64_t *out); /* true only if written as a 64-bit integer */
+XAI_API bool xai_json_real(const xai_json *value, double *out); /* nearest double; false if out of range  */
+XAI_API size_t xai_json_len(const xai_json *value); /* elements of an array, members of an object        */
+XAI_API const xai_json *xai_json_first(const xai_json *container);
+XAI_API const xai_json *xai_json_next(const xai_json *element);
+XAI_API xai_str xai_json_key(const xai_json *member); /* the key of a member met by first/next             */
+XAI_API const xai_json *xai_json_get(const xai_json *object, const char *key);
+XAI_API const xai_json *xai_json_at(const xai_json *array, size_t index);
+
+/* ---------------------------------------------------------------- JSON: writing */
+
+/* Writes one value piece by piece. Errors stick: check once, at the end. Commas and colons come by
+ * themselves; a key must precede each value inside an object and nowhere else (XAI_ERR_STATE). */
+typedef struct xai_json_writer xai_json_writer;
+
+/* max_bytes 0: 256 MiB. max_depth 0: 128. NULL without memory. */
+XAI_API xai_json_writer *xai_json_writer_new(const xai_mem *mem, unsigned max_depth, size_t max_bytes);
+XAI_API void xai_json_writer_free(xai_json_writer *writer);
+XAI_API void xai_json_writer_reset(xai_json_writer *writer); /* empty again, keeps its memory */
+XAI_API void xai_json_put_null(xai_json_writer *writer);
+XAI_API void xai_json_put_bool(xai_json_writer *writer, bool value);
+XAI_API void xai_json_put_int(xai_json_writer *writer, int64_t value);
+/* The shortest text that reads back as the same double; independent of the locale. NaN and infinities
+ * are XAI_ERR_ARG. A whole number below 2^53 is written without a fraction only if `as_integer`. */
+XAI_API void xai_json_put_real(xai_json_writer *writer, double value, bool as_integer);
+/* UTF-8 is checked: XAI_ERR_UTF8 with the offset into this string. NUL bytes are escaped. */
+XAI_API void xai_json_put_str(xai_json_writer *writer, const char *text, size_t len);
+XAI_API void xai_json_put_key(xai_json_writer *writer, const char *text, size_t len);
+XAI_API void xai_json_put_raw(xai_json_writer *writer, const char *json,
+                              size_t len); /* trusted: one whole value */
+XAI_API void xai_json_put_value(xai_json_writer *writer, const xai_json *value);
+XAI_API void xai_json_open_object(xai_json_writer *writer);
+XAI_API void xai_json_close_object(xai_json_writer *writer);
+XAI_API void xai_json_open_array(xai_json_writer *writer);
+XAI_API void xai_json_close_array(xai_json_writer *writer);
+/* The text, NUL-terminated beyond len; borrowed until the next put, reset or free. Errors: the first
+ * that happened, or XAI_ERR_STATE when a container is still open or nothing was put. */
+XAI_API xai_code xai_json_writer_end(xai_json_writer *writer, xai_str *out, xai_error *err);
+
+/* ---------------------------------------------------------------- JSON Schema */
+
+typedef struct xai_schema
+  xai_schema; /* compiled and immutable: many checks, clients and threads may share it  */
+typedef struct xai_check
+  xai_check; /* one check in progress or done: its workspace and what it found         */
+
+typedef enum xai_draft {
+  XAI_DRAFT_AUTO, /* by $schema, else 2020-12 */
+  XAI_DRAFT_4,
+  XAI_DRAFT_6,
+  XAI_DRAFT_7,
+  XAI_DRAFT_2019_09,
+  XAI_DRAFT_2020_12
+} xai_draft;
+
+/* A schema that others refer to by its address. Nothing is ever fetched. */
+typedef struct xai_schema_remote {
+  const char *uri;
+  xai_str text;
+} xai_schema_remote;
+
+typedef struct xai_schema_options {
+  size_t size;         /* stamped by XAI_SCHEMA_OPTIONS_INIT                                         */
+  xai_draft draft;     /* of schemas without $schema; AUTO: 2020-12                                  */
+  bool assert_format;  /* `format` must hold; otherwise it is an annotation                          */
+  bool assert_content; /* `contentEncoding` and `contentMediaType` must hold (base64, JSON)          */
+  const xai_schema_remote *remotes;
+  size_t remote_count;
+  const char *base_uri; /* of the schema itself; NULL: none                                          */
+  size_t max_bytes;     /* of the compiled form, 0: 64 MiB                                           */
+  unsigned max_depth;   /* nesting of values, and of references at one value; 0: 128                 */
+  uint32_t match_limit; /* PCRE2's, for one pattern and one string; 0: 100,000                       */
+  uint64_t max_steps;   /* of one check, 0: 10^8                                                     */
+} xai_schema_options;
+#define XAI_SCHEMA_OPTIONS_INIT XAI_SIZED(xai_schema_options)
+
+/* Drafts 2020-12, 2019-09, 7, 6 and 4. options NULL: the defaults. Everything is copied. The drafts' own
+ * metaschemas can be referred to without handing them in. NULL with err filled: XAI_ERR_SCHEMA, whose message
+ * names the place in the schema and what is wrong there (unknown $schema, a reference that leads nowhere or
+ * only back to itself, a bad pattern, a keyword's wrong type); XAI_ERR_JSON and the other errors of reading;
+ * XAI_ERR_TOO_BIG; XAI_ERR_NOMEM; XAI_ERR_ARG. */
+XAI_API xai_schema *xai_schema_compile(const xai_mem *mem, const char *text, size_t len,
+                                       const xai_schema_options *options, xai_error *err);
+/* After the last check with it. NULL is fine. */
+XAI_API void xai_schema_free(xai_schema *schema);
+
+typedef struct xai_violation {
+  xai_str instance; /* JSON pointer into the value: "/items/3"; empty: the whole                      */
+  xai_str schema; /* JSON pointer into the schema, after another resource's URI and '#' if not the main one */
+  xai_str keyword; /* "minimum"; empty where a schema is just false                                  */
+  xai_str message; /* one sentence for people and models: `/items/3 must be at least 0, but is -2`   */
+  size_t offset;   /* byte of the value in the text, where known; else SIZE_MAX                      */
+} xai_violation;
+
+/* A check with its workspace; reuse it, its memory stays. all_errors: go on after the first violation, up to
+ * 1,000 of them. NULL without memory. */
+XAI_API xai_check *xai_check_new(const xai_mem *mem, const xai_schema *schema, bool all_errors);
+XAI_API void xai_check_free(xai_check *check);
+XAI_API void xai_check_reset(xai_check *check); /* forgets what was found */
+
+/* XAI_OK: the value satisfies the schema. XAI_ERR_INVALID: see the violations. XAI_ERR_STEPS: too much work, the
+ * one violation names what took it (a pattern, or the place); XAI_ERR_DEPTH; XAI_ERR_NOMEM. Of equal keys in an
+ * object each value is held against the schema. */
+XAI_API xai_code xai_check_value(xai_check *check, const xai_json *value);
+/* The same from text: also XAI_ERR_JSON and the other errors of reading. err, if given, gets the first violation's
+ * sentence. */
+XAI_API xai_code xai_check_text(xai_check *check, const char *text, size_t len, xai_error *err);
+/* Of the last check; borrowed until the next one, a reset or the free. NULL beyond the last. */
+XAI_API size_t xai_check_violations(const xai_check *check);
+XAI_API const xai_violation *xai_check_violation(const xai_check *check, size_t index);
+
+/* The same while the text comes, cut anywhere. XAI_OK: it can still become valid ("open"). XAI_ERR_INVALID: it cannot,
+ * whatever follows; the one violation says why, its offset is the byte with which that became certain. XAI_ERR_JSON and
+ * the other errors of reading: likewise, with the offset of xai_json_parse. Every error is final until a reset; other
+ * checks with the same `xai_check` end a stream. What would take too long to decide early is left to the end:
+ * XAI_ERR_INVALID is never said of the beginning of a text that xai_check_text accepts. */
+XAI_API xai_code xai_check_feed(xai_check *check, const char *bytes, size_t len);
+/* No more bytes follow: XAI_OK, or an error of xai_check_text; further feeding is XAI_ERR_STATE until a reset. */
+XAI_API xai_code xai_check_finish(xai_check *check);
+/* The value so far, with open strings and containers; numbers, true, false and null when they are complete, a member
+ * when its value is there. It grows in place, so asking is free. Borrowed until the next feed, reset or check; NULL
+ * before the value begins. */
+XAI_API const xai_json *xai_check_partial(const xai_check *check);
+
+/* ---------------------------------------------------------------- server-sent events */
+
+typedef struct xai_sse xai_sse;
+
+typedef struct xai_sse_event {
+  xai_str name;  /* "message" when the stream gave none                                        */
+  xai_str data;  /* data lines joined by '\n'; may contain NUL bytes; always valid UTF-8       */
+  xai_str id;    /* last id seen, empty when none                                              */
+  int64_t retry; /* reconnection time in force, -1 when none                                   */
+  bool replaced; /* invalid UTF-8 was replaced by U+FFFD in this event                         */
+} xai_sse_event;
+
+typedef struct xai_sse_end {
+  xai_str last_event_id;
+  int64_t retry;  /* -1 when none                                                             */
+  bool discarded; /* an unfinished event or line was thrown away                              */
+} xai_sse_end;
+
+/* max_event bounds one line and one event, 0: 16 MiB. NULL without memory. */
+XAI_API xai_sse *xai_sse_new(const xai_mem *mem, size_t max_event);
+XAI_API void xai_sse_free(xai_sse *sse);
+XAI_API void xai_sse_reset(xai_sse *sse); /* as new, keeps its memory */
+
+/* Lend bytes from the network, cut anywhere, even inside a CRLF or a UTF-8 sequence. They are borrowed:
+ * keep them until xai_sse_next has returned XAI_MORE, which is also the earliest moment for the next
+ * feed (XAI_ERR_STATE otherwise). Time is linear in the bytes for every chunking.
+ * Source: WHATWG HTML section 9.2, "Server-sent events". */
+XAI_API xai_code xai_sse_feed(xai_sse *sse, const char *bytes, size_t len);
+
+/* The next complete event: XAI_OK and `event` filled; XAI_MORE when the bytes ran out. Errors:
+ * XAI_ERR_TOO_BIG, XAI_ERR_NOMEM; then the parser is dead until a reset. Borrowed: the texts live until
+ * the next call of any function with this parser. */
+XAI_API xai_code xai_sse_next(xai_sse *sse, xai_sse_event *event);
+
+/* The input is over: what the parser ended with. An unfinished event is discarded, as the standard says. */
+XAI_API void xai_sse_finish(xai_sse *sse, xai_sse_end *end);
+/* Bytes of lines and events fed so far, comments included: for limits on silence and for error offsets. */
+XAI_API uint64_t xai_sse_offset(const xai_sse *sse);
+
+/* ---------------------------------------------------------------- the client */
+
+typedef struct xai_client xai_client;
+
+/* A call in flight: index and generation. Using one that has ended is a harmless no-op. 0 is none. */
+typedef struct xai_call_id {
+  uint32_t id;
+} xai_call_id;
+
+/* Limits of a call; 0 means the default, XAI_NO_LIMIT what it says. Source of the defaults: faults.md. */
+#define XAI_NO_LIMIT UINT32_MAX
+typedef struct xai_limits {
+  uint32_t deadline_ms;  /* the whole call, retries and waits included; default 3,600,000            */
+  uint32_t connect_ms;   /* resolving and connecting; default 5,000                                  */
+  uint32_t handshake_ms; /* TLS; default 10,000                                                      */
+  uint32_t
+    first_event_ms; /* after connect_ms and handshake_ms, until the first event or body byte; default 600,000 */
+  uint32_t silence_ms;         /* between two bytes of the body; default 120,000                           */
+  uint32_t data_silence_ms;    /* between two data events, comments do not count; default 600,000          */
+  uint32_t max_attempts;       /* default 3; 1 switches retrying off                                       */
+  uint32_t backoff_base_ms;    /* full jitter from this; default 500 (1,000 after a 429)                   */
+  uint32_t backoff_max_ms;     /* ... up to this; default 8,000                                            */
+  uint32_t retry_after_max_ms; /* a longer wish of the server ends the call; default 120,000            */
+  size_t max_request;          /* bytes of a request body; default 256 MiB                                 */
+  size_t max_response;         /* bytes of one answer, decompressed; default 64 MiB                        */
+  size_t max_event;            /* bytes of one line or event; default 16 MiB                               */
+  size_t max_headers;          /* bytes of all headers of one answer; default 64 KiB                       */
+  unsigned max_depth;          /* nesting of JSON; default 128                                             */
+} xai_limits;
+
+typedef enum xai_transport_kind {
+  XAI_TRANSPORT_CURL,    /* libcurl moves the bytes                                       */
+  XAI_TRANSPORT_SCRIPTED /* the program itself answers, through xai_wire_*: tests, simulator */
+} xai_transport_kind;
+
+typedef struct xai_config {
+  size_t size;              /* stamped by XAI_CONFIG_INIT                                             */
+  const char *api_key;      /* copied, wiped when freed. NULL: no Authorization header is sent        */
+  const char *base_url;     /* default "https://api.x.ai/v1"; http only if written so                 */
+  const char *user_agent;   /* put before the library's own; NULL: that alone                         */
+  const char *ca_file;      /* PEM bundle; NULL: the system's                                         */
+  const char *proxy;        /* URL; NULL: from the environment; "": none                              */
+  uint64_t seed;            /* jitter; 0: taken from the system                                       */
+  uint32_t max_calls;       /* in flight at once; default 16,384                                      */
+  uint32_t max_connections; /* to one host, 0: no limit of our own                                    */
+  xai_limits limits;
+  xai_transport_kind transport;
+  xai_mem mem;
+  xai_clock clock;
+} xai_config;
+#define XAI_CONFIG_INIT XAI_SIZED(xai_config)
+
+/* A client. Everything in config is copied. NULL with err filled: XAI_ERR_KEY (a character that no
+ * header may hold), XAI_ERR_URL, XAI_ERR_NOMEM, XAI_ERR_ARG. No connection is made yet. */
+XAI_API xai_client *xai_client_new(const xai_config *config, xai_error *err);
+/* Drops all calls without END events, closes connections, wipes the key. NULL is fine. */
+XAI_API void xai_client_free(xai_client *client);
+
+/* One turn of the crank: moves bytes, fires timers. Waits at most wait_ms for something to happen; 0
+ * never waits, and it returns at once when an event is ready. Errors: XAI_ERR_NOMEM (usable after). */
+XAI_API xai_code xai_client_step(xai_client *client, uint32_t wait_ms);
+
+/* A descriptor that becomes readable when a step has something to do; epoll or kqueue inside. Watch it
+ * with any event loop. Owned by the client. -1: none (scripted transport, other systems): step by time. */
+XAI_API int xai_client_fd(const xai_client *client);
+/* Milliseconds until the next timer, 0 when an event is ready, -1 when nothing is waited for. */
+XAI_API int64_t xai_client_timeout(const xai_client *client);
+/* Calls in flight, ended ones with an undelivered END included. */
+XAI_API size_t xai_client_pending(const xai_client *client);
+
+/* ---------------------------------------------------------------- calls */
+
+/* How the answer is read. AUTO: by the path ("/responses", "/chat/completions", else plain). */
+typedef enum xai_reply {
+  XAI_REPLY_AUTO,
+  XAI_REPLY_RESPONSES, /* the Responses API's object, streamed or whole        */
+  XAI_REPLY_CHAT,      /* a chat completion, streamed or whole                 */
+  XAI_REPLY_JSON,      /* any JSON value; an empty 2xx body gives null         */
+  XAI_REPLY_BYTES      /* any body, given whole in result.body                 */
+} xai_reply;
+
+typedef struct xai_header {
+  const char *name;
+  const char *value;
+} xai_header;
+
+typedef struct xai_request {
+  size_t size;               /* stamped by XAI_REQUEST_INIT                                           */
+  const char *method;        /* NULL: POST with a body, else GET                                      */
+  const char *path;          /* below base_url, starts with '/'; may hold a query                     */
+  xai_str body;              /* JSON text; copied                                                     */
+  const xai_header *headers; /* further ones, copied, before ours of the same name (Authorization too);
+                                visible ASCII; Host, Content-Length and other framing is refused      */
+  size_t header_count;
+  xai_reply reply;
+  bool stream;        /* the body asks for a stream: sends Accept: text/event-stream           */
+  bool retry_unknown; /* also repeat attempts that may have been executed and billed (POST)    */
+  xai_limits limits;  /* 0 fields: the client's                                                */
+  void *user;         /* comes back in every event                                             */
+} xai_request;
+#define XAI_REQUEST_INIT XAI_SIZED(xai_request)
+
+/* Start a call; never blocks, never fails for the world's reasons (those come in END). Returns id 0 with
+ * err filled: XAI_ERR_ARG, XAI_ERR_TOO_BIG, XAI_ERR_FULL, XAI_ERR_NOMEM. */
+XAI_API xai_call_id xai_call_start(xai_client *client, const xai_request *request, xai_error *err);
+
+/* Stop it: END (XAI_OUTCOME_CANCELLED) comes with the next xai_client_next; events not yet taken are
+ * dropped, the response so far is kept. The connection is closed so that the server can stop. */
+XAI_API void xai_call_cancel(xai_client *client, xai_call_id call);
+
+/* Leave a call's events where they are: while it is held xai_client_next passes it over, so its socket pauses by
+ * itself and its memory stays bounded, and other calls go on. Released, it goes on where it was; a cancel releases
+ * it, its deadline still counts. May be called between next and the use of what next lent. */
+XAI_API void xai_call_hold(xai_client *client, xai_call_id call, bool hold);
+
+/* The response so far as the API's own object, or NULL. Borrowed until the next step, next or cancel. */
+XAI_API const xai_json *xai_call_response(xai_client *client, xai_call_id call);
+
+typedef enum xai_event_type {
+  XAI_EVENT_TEXT,      /* more of the answer's text, in whole characters                     */
+  XAI_EVENT_REASONING, /* more of the reasoning text or summary                              */
+  XAI_EVENT_REFUSAL,   /* more of a refusal's text                                           */
+  XAI_EVENT_ARGUMENTS, /* more of a function call's arguments                                */
+  XAI_EVENT_API,       /* any other event of the API, known or not: see name and data        */
+  XAI_EVENT_RETRY,     /* an attempt failed and another will follow; see retry               */
+  XAI_EVENT_END        /* the last event of a call; see result                               */
+} xai_event_type;
+
+typedef enum xai_outcome {
+  XAI_OUTCOME_NONE,
+  XAI_OUTCOME_COMPLETE,   /* the protocol's own end was seen                                 */
+  XAI_OUTCOME_INCOMPLETE, /* part of an answer, and why it ended                             */
+  XAI_OUTCOME_REFUSED,    /* the server said no                                              */
+  XAI_OUTCOME_FAILED,     /* nothing usable arrived                                          */
+  XAI_OUTCOME_CANCELLED   /* the caller's wish                                               */
+} xai_outcome;
+XAI_API const char *xai_outcome_name(xai_outcome outcome); /* "complete"; static */
+
+/* What is known of one attempt, for the question "may it have been billed?" (faults.md R4). */
+typedef enum xai_attempt_class {
+  XAI_ATTEMPT_RUNNING,
+  XAI_ATTEMPT_ANSWERED, /* an answer was read (whole or part)                                */
+  XAI_ATTEMPT_NOT_SENT, /* no byte of the request left, or the peer says it was not processed */
+  XAI_ATTEMPT_REFUSED,  /* an answer says that it was not processed                          */
+  XAI_ATTEMPT_UNKNOWN   /* sent, outcome not seen: may have been executed and billed         */
+} xai_attempt_class;
+XAI_API const char *xai_attempt_class_name(xai_attempt_class c); /* "not_sent"; static */
+
+typedef struct xai_attempt {
+  xai_attempt_class outcome;
+  xai_code code; /* why it ended; XAI_OK when answered in full                       */
+  int http_status;
+  const char *phase;   /* where it ended: "resolve", "connect", "handshake", "send", "wait",
+                            "headers", "body", "done"; static                               */
+  uint32_t started_ms; /* since the call's start                                           */
+  uint32_t took_ms;
+  uint32_t waited_ms; /* backoff before it                                                */
+  char request_id[64];
+} xai_attempt;
+
+enum {
+  XAI_FLAG_MARKER_MISSING = 1, /* finish reason seen, final marker not (F46)                 */
+  XAI_FLAG_TEXT_REPLACED = 2,  /* invalid UTF-8 or a lone surrogate became U+FFFD            */
+  XAI_FLAG_NOT_STREAMED = 4    /* a stream was asked for and a whole answer came, or the other way */
+};
+
+typedef struct xai_result {
+  xai_outcome outcome;
+  const char *reason;       /* a few words: "ended early", "reset", "max_output_tokens"; static, may be "" */
+  xai_error error;          /* code XAI_OK when complete                                        */
+  const xai_json *response; /* the API's own object, whole or as far as it came; NULL when none */
+  xai_str text;             /* its text parts joined; empty when none                           */
+  xai_str body;             /* XAI_REPLY_BYTES: the body; after an error answer: its first 8 KiB */
+  xai_str content_type;
+  int http_status;
+  const xai_attempt *attempts;
+  size_t attempt_count;
+  unsigned flags;
+} xai_result;
+
+typedef struct xai_event {
+  xai_event_type type;
+  xai_call_id call;
+  void *user;
+  xai_str text;               /* TEXT, REASONING, REFUSAL, ARGUMENTS                                    */
+  xai_str name;               /* the API's own name of the event, e.g. "response.output_text.delta"     */
+  xai_str data;               /* the API's own JSON of the event                                        */
+  uint32_t output_index;      /* item in response.output; for chat the index of the choice              */
+  uint32_t content_index;     /* part in the item; for chat the index of the tool call                  */
+  uint32_t retry_ms;          /* RETRY: the wait before the next attempt                                */
+  const xai_attempt *attempt; /* RETRY: the one that failed                                         */
+  const xai_error *error;     /* RETRY: why                                                             */
+  const xai_result *result;   /* END                                                                  */
+} xai_event;
+
+/* The next event of any call: XAI_OK and event filled, or XAI_MORE. Pulling is what reads: an event
+ * that is not taken holds back its call's socket, so memory stays bounded. Everything in it is borrowed
+ * until the next call of next, step, cancel or free. */
+XAI_API xai_code xai_client_next(xai_client *client, xai_event *event);
+
+/* A header of the last answer of the call that END was just delivered for; name in any case. Empty when
+ * absent. Borrowed like the event. */
+XAI_API xai_str xai_result_header(const xai_client *client, const char *name);
+
+/* ---------------------------------------------------------------- the scripted transport */
+
+/* With XAI_TRANSPORT_SCRIPTED the program plays the network: it takes requests and feeds answers. The
+ * order of an answer is status, headers, body pieces, end; an end may come at any moment. */
+typedef struct xai_wire_request {
+  uint32_t id; /* of this exchange                                                    */
+  xai_call_id call;
+  const char *method;
+  const char *url;
+  const xai_header *headers; /* all that would be sent, Authorization included                      */
+  size_t header_count;
+  xai_str body;
+} xai_wire_request;
+
+typedef enum xai_wire_end {
+  XAI_WIRE_DONE,    /* the answer's clean end                                                       */
+  XAI_WIRE_SHORT,   /* ended before its announced length                                            */
+  XAI_WIRE_RESET,   /* the connection broke after the request was sent                              */
+  XAI_WIRE_REFUSED, /* connection refused: nothing was sent                                         */
+  XAI_WIRE_RESOLVE, /* no such host: nothing was sent                                               */
+  XAI_WIRE_TLS,     /* the handshake failed: nothing was sent                                       */
+  XAI_WIRE_TIMEOUT  /* could not connect in time: nothing was sent                                  */
+} xai_wire_end;
+
+/* The next request that nobody has taken; XAI_MORE when none. Borrowed until its end. */
+XAI_API xai_code xai_wire_next(xai_client *client, xai_wire_request *out);
+/* Is this exchange still wanted? False after a cancel, a deadline or its end. */
+XAI_API bool xai_wire_live(const xai_client *client, uint32_t id);
+/* These do nothing for an exchange that is not live. body: XAI_OK when taken, XAI_MORE when the call is
+ * full: offer the same bytes again after its events have been pulled. */
+XAI_API void xai_wire_status(xai_client *client, uint32_t id, int status);
+XAI_API void xai_wire_header(xai_client *client, uint32_t id, const char *name, const char *value);
+XAI_API xai_code xai_wire_body(xai_client *client, uint32_t id, const char *bytes, size_t len);
+XAI_API void xai_wire_finish(xai_client *client, uint32_t id, xai_wire_end how);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,411 @@
+/* xai_answer.c - from the bytes of one answer to deltas and a verdict.
+ * SPDX-License-Identifier: MIT */
+#include "xai_answer.h"
+
+#include <string.h>
+
+enum {
+  INBOX_FULL = 64 << 10,      /* a stream with this much unread is not read further      */
+  KEPT_ERROR_BODY = 64 << 10, /* of an error answer; the rest is thrown away             */
+  SHOWN_BODY = 200            /* of an answer that is not JSON, in the message           */
+};
+
+void xai__answer_init(xai_answer *answer, const xai_mem *mem, xai_reply reply, bool stream_asked,
+                      const xai_limits *limits) {
+  *answer = (xai_answer){.mem = *mem, .reply = reply, .stream_asked = stream_asked, .limits = *limits};
+  xai__buf_init(&answer->headers, mem, limits->max_headers);
+  xai__buf_init(&answer->inbox, mem, limits->max_response);
+  xai__buf_init(&answer->lent, mem, limits->max_response);
+}
+
+void xai__answer_deinit(xai_answer *answer) {
+  xai__buf_deinit(&answer->headers);
+  xai__buf_deinit(&answer->inbox);
+  xai__buf_deinit(&answer->lent);
+  xai_sse_free(answer->sse);
+  xai__fold_free(answer->fold);
+  xai_json_doc_free(answer->doc);
+}
+
+void xai__answer_reset(xai_answer *answer) {
+  xai_answer old = *answer;
+  *answer = (xai_answer){.mem = old.mem,
+                         .reply = old.reply,
+                         .stream_asked = old.stream_asked,
+                         .limits = old.limits,
+                         .headers = old.headers,
+                         .inbox = old.inbox,
+                         .lent = old.lent,
+                         .sse = old.sse,
+                         .fold = old.fold,
+                         .doc = old.doc};
+  xai__buf_reset(&answer->headers);
+  xai__buf_reset(&answer->inbox);
+  xai__buf_reset(&answer->lent);
+  if (answer->sse != NULL) xai_sse_reset(answer->sse);
+  if (answer->fold != NULL) xai__fold_reset(answer->fold);
+}
+
+/* ---- headers */
+
+xai_str xai__answer_find(const xai_answer *answer, const char *name) {
+  const char *at = answer->headers.ptr;
+  const char *stop = at ? at + answer->headers.len : NULL;
+  while (at != stop) {
+    const char *line_end = memchr(at, '\n', (size_t)(stop - at));
+    const char *colon = memchr(at, ':', (size_t)(line_end - at));
+    if (xai__str_eq_nocase((xai_str){at, (size_t)(colon - at)}, name))
+      return (xai_str){colon + 2, (size_t)(line_end - colon - 2)};
+    at = line_end + 1;
+  }
+  return xai_str_of("");
+}
+
+void xai__answer_status(xai_answer *answer, int status) {
+  answer->status = status;
+}
+
+static bool has_byte(xai_str text, char byte) {
+  return text.len > 0 && memchr(text.ptr, byte, text.len) != NULL;
+}
+
+xai_code xai__answer_header(xai_answer *answer, xai_str name, xai_str value) {
+  if (answer->verdict.outcome != XAI_OUTCOME_NONE) return XAI_OK;
+  if (has_byte(name, ':') || has_byte(name, '\n') || has_byte(value, '\n')) return XAI_ERR_HTTP;
+  xai__retry_after_header(&answer->wish, name, value);
+  if (xai__str_eq_nocase(name, "x-should-retry") && xai__str_eq_nocase(value, "false"))
+    answer->never_retry = true;
+  xai_code code = xai__buf_add(&answer->headers, name.ptr, name.len);
+  if (code == XAI_OK) code = xai__buf_add(&answer->headers, ": ", 2);
+  if (code == XAI_OK) code = xai__buf_add(&answer->headers, value.ptr, value.len);
+  if (code == XAI_OK) code = xai__buf_add_char(&answer->headers, '\n');
+  return code;
+}
+
+/* ---- the verdict */
+
+static xai_code judge(xai_answer *answer, xai_outcome outcome, xai_attempt_class outcome_class,
+                      const char *reason) {
+  xai_verdict *verdict = &answer->verdict;
+  verdict->outcome = outcome;
+  verdict->outcome_class = outcome_class;
+  verdict->reason = reason;
+  if (verdict->phase == NULL) verdict->phase = outcome == XAI_OUTCOME_COMPLETE ? "done" : "body";
+  verdict->error.http_status = answer->status;
+  xai__str_copy(verdict->error.request_id, sizeof verdict->error.request_id,
+                xai__answer_find(answer, "x-request-id"));
+  return XAI_MORE;
+}
+
+static xai_code judge_complete(xai_answer *answer) {
+  xai__error_clear(&answer->verdict.error);
+  return judge(answer, XAI_OUTCOME_COMPLETE, XAI_ATTEMPT_ANSWERED, "");
+}
+
+/* A failure with the error already filled. Output that was given makes it an incomplete answer. */
+static xai_code judge_failed(xai_answer *answer, xai_attempt_class outcome_class, const char *reason) {
+  if (xai__answer_output_seen(answer))
+    return judge(answer, XAI_OUTCOME_INCOMPLETE, XAI_ATTEMPT_ANSWERED, reason);
+  bool refused = answer->verdict.error.code == XAI_ERR_API && outcome_class == XAI_ATTEMPT_REFUSED;
+  return judge(answer, refused ? XAI_OUTCOME_REFUSED : XAI_OUTCOME_FAILED, outcome_class, reason);
+}
+
+static xai_code judge_api_error(xai_answer *answer) {
+  return judge_failed(answer, xai__class_of_status(answer->status, &answer->verdict.error), "");
+}
+
+static const char *reason_of(xai_code code) {
+  switch (code) {
+    case XAI_ERR_RESET: return "reset";
+    case XAI_ERR_SHORT: return "body shorter than announced";
+    case XAI_ERR_EARLY: return "ended early";
+    case XAI_ERR_DEADLINE: return "deadline";
+    case XAI_ERR_SILENCE: return "silence";
+    case XAI_ERR_TOO_BIG: return "too big";
+    default: return "";
+  }
+}
+
+/* Which of the limits was met. */
+static void fail_too_big(xai_answer *answer) {
+  const xai_limits *limits = &answer->limits;
+  bool event = answer->mode == ANSWER_STREAM && answer->body_bytes < limits->max_response;
+  if (event)
+    xai__fail(&answer->verdict.error, XAI_ERR_TOO_BIG, "an event, max_event is %zu bytes", limits->max_event);
+  else
+    xai__fail(&answer->verdict.error, XAI_ERR_TOO_BIG, "the answer, max_response is %zu bytes",
+              limits->max_response);
+}
+
+/* The bytes ended badly. */
+static xai_code judge_wire(xai_answer *answer) {
+  const xai_exchange_end *end = &answer->end;
+  xai_verdict *verdict = &answer->verdict;
+  if (end->code == XAI_ERR_TOO_BIG && end->detail[0] == '\0') fail_too_big(answer);
+  else if (end->detail[0] != '\0') xai__fail(&verdict->error, end->code, "%s", end->detail);
+  else xai__fail(&verdict->error, end->code, NULL);
+  verdict->phase = end->phase;
+  if (xai__answer_output_seen(answer) && verdict->error.kind == XAI_KIND_NETWORK)
+    verdict->error.kind = XAI_KIND_TRUNCATED;
+  bool not_sent = !end->sent || end->not_processed;
+  return judge_failed(answer, not_sent ? XAI_ATTEMPT_NOT_SENT : XAI_ATTEMPT_UNKNOWN, reason_of(end->code));
+}
+
+/* A code of our own (too big, no memory, malformed) met while reading. */
+static xai_code judge_code(xai_answer *answer, xai_code code) {
+  if (code == XAI_ERR_TOO_BIG) fail_too_big(answer);
+  else if (answer->verdict.error.code != code) xai__fail(&answer->verdict.error, code, NULL);
+  return judge_failed(answer, XAI_ATTEMPT_UNKNOWN, reason_of(code));
+}
+
+/* ---- what kind of body it is */
+
+static bool is_type(xai_str content_type, const char *type) {
+  size_t len = strlen(type);
+  return content_type.len >= len && xai__str_eq_nocase((xai_str){content_type.ptr, len}, type) &&
+         (content_type.len == len || content_type.ptr[len] == ';' || content_type.ptr[len] == ' ');
+}
+
+static bool folds(const xai_answer *answer) {
+  return answer->reply == XAI_REPLY_RESPONSES || answer->reply == XAI_REPLY_CHAT;
+}
+
+static xai_code make_fold(xai_answer *answer) {
+  if (answer->fold == NULL)
+    answer->fold =
+      xai__fold_new(&answer->mem, answer->reply, answer->limits.max_depth, answer->limits.max_response * 2);
+  return answer->fold ? XAI_OK : XAI_ERR_NOMEM;
+}
+
+static xai_code begin_stream(xai_answer *answer) {
+  if (!answer->stream_asked) answer->flags |= XAI_FLAG_NOT_STREAMED;
+  if (answer->sse == NULL) answer->sse = xai_sse_new(&answer->mem, answer->limits.max_event);
+  if (answer->sse == NULL || make_fold(answer) != XAI_OK) return XAI_ERR_NOMEM;
+  answer->mode = ANSWER_STREAM;
+  return XAI_OK;
+}
+
+static xai_code decide_mode(xai_answer *answer) {
+  if (answer->mode != ANSWER_UNDECIDED) return XAI_OK;
+  answer->mode = answer->status >= 200 && answer->status < 300 ? ANSWER_WHOLE : ANSWER_ERROR;
+  bool events = is_type(xai__answer_find(answer, "content-type"), "text/event-stream");
+  return answer->mode == ANSWER_WHOLE && folds(answer) && events ? begin_stream(answer) : XAI_OK;
+}
+
+/* ---- bytes in */
+
+static xai_code take_stream(xai_answer *answer, const char *bytes, size_t len) {
+  answer->held = answer->inbox.len > 0 && answer->inbox.len + len > INBOX_FULL;
+  if (answer->held) return XAI_MORE;
+  return xai__buf_add(&answer->inbox, bytes, len);
+}
+
+static xai_code take_error(xai_answer *answer, const char *bytes, size_t len) {
+  size_t room = KEPT_ERROR_BODY > answer->inbox.len ? KEPT_ERROR_BODY - answer->inbox.len : 0;
+  return xai__buf_add(&answer->inbox, bytes, len < room ? len : room);
+}
+
+static xai_code take(xai_answer *answer, const char *bytes, size_t len) {
+  xai_code code = decide_mode(answer);
+  if (code != XAI_OK) return code;
+  if (answer->mode == ANSWER_ERROR) return take_error(answer, bytes, len);
+  if (answer->body_bytes + len > answer->limits.max_response) return XAI_ERR_TOO_BIG;
+  return answer->mode == ANSWER_STREAM ? take_stream(answer, bytes, len)
+                                       : xai__buf_add(&answer->inbox, bytes, len);
+}
+
+xai_code xai__answer_body(xai_answer *answer, const char *bytes, size_t len) {
+  if (answer->verdict.outcome != XAI_OUTCOME_NONE || answer->over || len == 0) return XAI_OK;
+  xai_code code = take(answer, bytes, len);
+  if (code == XAI_OK) answer->body_bytes += len;
+  return code;
+}
+
+/* ---- a whole body */
+
+/* The sentence for a 2xx body that is no JSON: status, type and its first characters. */
+static xai_code judge_not_json(xai_answer *answer) {
+  char shown[SHOWN_BODY], type[64];
+  xai__str_copy(shown, sizeof shown, xai__str_trim(xai__buf_str(&answer->inbox)));
+  xai__redact(shown);
+  xai__str_copy(type, sizeof type, xai__answer_find(answer, "content-type"));
+  xai__fail(&answer->verdict.error, XAI_ERR_NOT_JSON, "HTTP %d, %s: %s", answer->status,
+            type[0] ? type : "no content type", shown[0] ? shown : "an empty body");
+  return judge_failed(answer, XAI_ATTEMPT_UNKNOWN, "");
+}
+
+static xai_code read_folded(xai_answer *answer) {
+  xai_verdict *verdict = &answer->verdict;
+  if (make_fold(answer) != XAI_OK) return judge_code(answer, XAI_ERR_NOMEM);
+  if (answer->stream_asked) answer->flags |= XAI_FLAG_NOT_STREAMED;
+  xai_code code = xai__fold_whole(answer->fold, xai__buf_str(&answer->inbox), &verdict->error);
+  if (code == XAI_ERR_API) return judge_api_error(answer);
+  if (code == XAI_ERR_JSON || code == XAI_ERR_UTF8) return judge_not_json(answer);
+  if (code != XAI_OK) return judge_code(answer, code);
+  answer->text_due = answer->stream_asked && xai__fold_text(answer->fold).len > 0;
+  xai_fold_end end = xai__fold_state(answer->fold, true, &verdict->error);
+  if (end.outcome == XAI_OUTCOME_COMPLETE) return judge_complete(answer);
+  return judge(answer, end.outcome, XAI_ATTEMPT_ANSWERED, end.reason);
+}
+
+static xai_code read_json(xai_answer *answer) {
+  xai_verdict *verdict = &answer->verdict;
+  if (answer->doc == NULL)
+    answer->doc = xai_json_doc_new(&answer->mem, answer->limits.max_depth, answer->limits.max_response * 8);
+  if (answer->doc == NULL) return judge_code(answer, XAI_ERR_NOMEM);
+  xai_str body = xai__str_trim(xai__buf_str(&answer->inbox));
+  if (body.len == 0) body = xai_str_of("null");
+  answer->value = xai_json_parse(answer->doc, body.ptr, body.len, 0, &verdict->error);
+  if (answer->value != NULL && xai__is_error_frame(answer->value)) {
+    xai__error_from_json(&verdict->error, answer->status, answer->value);
+    return judge_api_error(answer);
+  }
+  if (answer->value != NULL) return judge_complete(answer);
+  xai_code code = verdict->error.code;
+  return code == XAI_ERR_JSON || code == XAI_ERR_UTF8 ? judge_not_json(answer) : judge_code(answer, code);
+}
+
+static xai_code read_whole(xai_answer *answer) {
+  if (answer->reply == XAI_REPLY_BYTES) return judge_complete(answer);
+  bool markup = is_type(xai__answer_find(answer, "content-type"), "text/html");
+  if (markup || (folds(answer) && answer->inbox.len == 0)) return judge_not_json(answer);
+  return folds(answer) ? read_folded(answer) : read_json(answer);
+}
+
+/* Scheme, host and path alone: a user or a query may hold a secret. */
+static void copy_target(char *to, size_t size, xai_str location) {
+  xai__str_copy(to, size, location);
+  to[strcspn(to, "?#")] = '\0';
+  char *host = strstr(to, "//");
+  if (host == NULL) return;
+  host += 2;
+  char *user_end = strrchr(host, '@');
+  if (user_end != NULL) memmove(host, user_end + 1, strlen(user_end));
+  xai__redact(to);
+}
+
+static xai_code read_redirect(xai_answer *answer) {
+  char target[160];
+  copy_target(target, sizeof target, xai__answer_find(answer, "location"));
+  xai__fail(&answer->verdict.error, XAI_ERR_REDIRECT, "HTTP %d to %s", answer->status,
+            target[0] ? target : "an unnamed place");
+  return judge_failed(answer, XAI_ATTEMPT_REFUSED, "");
+}
+
+static xai_code read_error(xai_answer *answer) {
+  xai_str location = xai__answer_find(answer, "location");
+  if (answer->status >= 300 && answer->status < 400 && location.len > 0) return read_redirect(answer);
+  xai__error_from_api(&answer->verdict.error, &answer->mem, answer->status,
+                      xai__answer_find(answer, "content-type"), xai__buf_str(&answer->inbox));
+  return judge_api_error(answer);
+}
+
+void xai__answer_end(xai_answer *answer, const xai_exchange_end *end) {
+  if (answer->verdict.outcome != XAI_OUTCOME_NONE || answer->over) return;
+  answer->over = true;
+  answer->end = *end;
+  if (answer->status == 0 && end->code == XAI_OK) answer->end.code = XAI_ERR_HTTP;
+  bool broken = answer->end.code != XAI_OK;
+  if (!broken && decide_mode(answer) != XAI_OK) judge_code(answer, XAI_ERR_NOMEM);
+  else if (answer->mode == ANSWER_STREAM) return; /* judged when all of it has been pulled */
+  else if (broken && answer->status < 300) judge_wire(answer);
+  else if (answer->status >= 200 && answer->status < 300) read_whole(answer);
+  else read_error(answer); /* the status decides, even when its body was cut */
+}
+
+/* ---- a stream, as it is pulled */
+
+/* All that came has been read, and the final event was not among it. */
+static xai_code end_of_stream(xai_answer *answer) {
+  xai_verdict *verdict = &answer->verdict;
+  xai_fold_end end = xai__fold_state(answer->fold, true, &verdict->error);
+  if (answer->end.code != XAI_OK && end.outcome != XAI_OUTCOME_COMPLETE) return judge_wire(answer);
+  if (end.outcome == XAI_OUTCOME_COMPLETE) {
+    /* A finish reason without its marker counts only if the body ended cleanly (F46). */
+    return answer->end.code == XAI_OK ? judge_complete(answer) : judge_wire(answer);
+  }
+  if (!xai__answer_output_seen(answer)) return judge_failed(answer, XAI_ATTEMPT_UNKNOWN, end.reason);
+  return judge(answer, end.outcome, XAI_ATTEMPT_ANSWERED, end.reason);
+}
+
+static xai_code fold_failed(xai_answer *answer, xai_code code) {
+  xai_error *err = &answer->verdict.error;
+  if (code == XAI_ERR_API) return judge_api_error(answer);
+  if (code != XAI_ERR_JSON && code != XAI_ERR_UTF8) return judge_code(answer, code);
+  size_t offset = err->offset;
+  xai__fail(err, XAI_ERR_JSON, "event %llu of the stream, byte %zu of its data",
+            (unsigned long long)answer->events, offset);
+  err->offset = (size_t)xai_sse_offset(answer->sse);
+  return judge_failed(answer, XAI_ATTEMPT_UNKNOWN, "an event is not JSON");
+}
+
+/* Lend the inbox to the parser; the buffers change places. */
+static xai_code lend(xai_answer *answer) {
+  xai_buf empty = answer->lent;
+  answer->lent = answer->inbox;
+  answer->inbox = empty;
+  xai__buf_reset(&answer->inbox);
+  answer->reading = true;
+  return xai_sse_feed(answer->sse, answer->lent.ptr, answer->lent.len);
+}
+
+/* One event from the parser into the fold: XAI_OK when deltas may be pulled, XAI_MORE at the end of the bytes. */
+static xai_code read_event(xai_answer *answer) {
+  xai_sse_event event;
+  xai_code code = xai_sse_next(answer->sse, &event);
+  if (code == XAI_MORE) answer->reading = false;
+  if (code != XAI_OK) return code;
+  answer->events++;
+  if (event.replaced) answer->flags |= XAI_FLAG_TEXT_REPLACED;
+  answer->event_data = event.data;
+  return xai__fold_event(answer->fold, event.name, event.data, &answer->verdict.error);
+}
+
+static xai_code next_of_stream(xai_answer *answer, xai_delta *delta) {
+  for (;;) {
+    if (xai__fold_next(answer->fold, delta) == XAI_OK) return XAI_OK;
+    xai_fold_end end = xai__fold_state(answer->fold, false, &answer->verdict.error);
+    if (end.ended && end.outcome == XAI_OUTCOME_COMPLETE) return judge_complete(answer);
+    if (end.ended) return judge(answer, end.outcome, XAI_ATTEMPT_ANSWERED, end.reason);
+    xai_code code = answer->reading ? read_event(answer) : XAI_MORE;
+    if (code == XAI_MORE) {
+      if (answer->inbox.len == 0) return answer->over ? end_of_stream(answer) : XAI_MORE;
+      code = lend(answer);
+    }
+    if (code < 0)
+      return code == XAI_ERR_TOO_BIG || code == XAI_ERR_NOMEM ? judge_code(answer, code)
+                                                              : fold_failed(answer, code);
+  }
+}
+
+bool xai__answer_ready(const xai_answer *answer) {
+  if (answer->text_due) return true;
+  if (answer->verdict.outcome != XAI_OUTCOME_NONE) return false;
+  return answer->mode == ANSWER_STREAM && (answer->reading || answer->inbox.len > 0 || answer->over);
+}
+
+xai_code xai__answer_next(xai_answer *answer, xai_delta *delta) {
+  if (answer->text_due) {
+    answer->text_due = false;
+    *delta = (xai_delta){.type = XAI_EVENT_TEXT, .text = xai__fold_text(answer->fold)};
+    answer->event_data = xai_str_of("");
+    return XAI_OK;
+  }
+  if (answer->verdict.outcome != XAI_OUTCOME_NONE || answer->mode != ANSWER_STREAM) return XAI_MORE;
+  return next_of_stream(answer, delta);
+}
+
+/* ---- inspect */
+
+const xai_json *xai__answer_response(const xai_answer *answer) {
+  if (answer->value != NULL) return answer->value;
+  return answer->fold != NULL ? xai__fold_response(answer->fold) : NULL;
+}
+
+xai_str xai__answer_text(const xai_answer *answer) {
+  return answer->fold != NULL ? xai__fold_text(answer->fold) : xai_str_of("");
+}
+
+bool xai__answer_output_seen(const xai_answer *answer) {
+  return answer->fold != NULL && xai__fold_output_seen(answer->fold);
+}

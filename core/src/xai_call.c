@@ -1,0 +1,401 @@
+/* xai_call.c - the call machine: which attempt, when, and how it all ended.
+ * SPDX-License-Identifier: MIT */
+#include "xai_call.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum { SHOWN_ERROR_BODY = 8 << 10, MIN_BACKOFF_AFTER_429_MS = 1000 };
+
+static const unsigned may_follow[] = {
+  [CALL_QUEUED] = 1u << CALL_WAITING | 1u << CALL_ENDED,
+  [CALL_WAITING] = 1u << CALL_READING | 1u << CALL_BACKOFF | 1u << CALL_ENDED,
+  [CALL_READING] = 1u << CALL_BACKOFF | 1u << CALL_ENDED,
+  [CALL_BACKOFF] = 1u << CALL_QUEUED | 1u << CALL_ENDED,
+  [CALL_ENDED] = 1u << CALL_TAKEN,
+  [CALL_TAKEN] = 0,
+};
+
+static void enter(xai_call *call, call_state next) {
+  assert(may_follow[call->state] & (1u << next));
+  call->state = next;
+}
+
+static bool in_flight(const xai_call *call) {
+  return call->state == CALL_WAITING || call->state == CALL_READING;
+}
+
+static uint64_t after(uint64_t moment, uint32_t span_ms) {
+  return span_ms == XAI_NO_LIMIT ? UINT64_MAX : moment + span_ms;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b) {
+  return a < b ? a : b;
+}
+
+/* ---- life */
+
+xai_call *xai__call_new(xai_call_shared *shared, xai_request_copy *request, uint64_t now) {
+  xai_call *call = xai__alloc(&shared->mem, sizeof *call);
+  if (call == NULL) {
+    xai__request_deinit(request);
+    return NULL;
+  }
+  call->shared = shared;
+  call->request = *request;
+  call->started_at = now;
+  call->deadline_at = after(now, request->limits.deadline_ms);
+  xai__answer_init(&call->answer, &shared->mem, request->reply, request->stream, &request->limits);
+  xai__budget_call(&shared->budget, now);
+  return call;
+}
+
+void xai__call_free(xai_call *call) {
+  if (call == NULL) return;
+  xai_mem mem = call->shared->mem;
+  xai__request_deinit(&call->request);
+  xai__answer_deinit(&call->answer);
+  xai__free(&mem, call->attempts, call->attempt_room * sizeof *call->attempts);
+  xai__free(&mem, call, sizeof *call);
+}
+
+/* ---- how it ended */
+
+static xai_str shown_body(const xai_call *call) {
+  const xai_answer *answer = &call->answer;
+  if (answer->mode == ANSWER_STREAM) return xai_str_of("");
+  xai_str body = xai__buf_str(&answer->inbox);
+  bool bytes = answer->reply == XAI_REPLY_BYTES && answer->mode == ANSWER_WHOLE;
+  if (!bytes && call->error.code == XAI_OK) return xai_str_of("");
+  if (!bytes && body.len > SHOWN_ERROR_BODY) body.len = SHOWN_ERROR_BODY;
+  return body;
+}
+
+static void conclude(xai_call *call, xai_outcome outcome, const char *reason) {
+  xai_result *result = &call->result;
+  result->outcome = outcome;
+  result->reason = reason;
+  result->error = call->error;
+  result->response = xai__answer_response(&call->answer);
+  result->text = xai__answer_text(&call->answer);
+  result->body = shown_body(call);
+  result->content_type = xai__answer_find(&call->answer, "content-type");
+  result->http_status = call->answer.status;
+  result->attempts = call->attempts;
+  result->attempt_count = call->attempt_count;
+  result->flags = call->answer.flags | (call->answer.fold ? xai__fold_flags(call->answer.fold) : 0);
+  call->retry_due = false;
+  enter(call, CALL_ENDED);
+}
+
+/* ---- attempts */
+
+static xai_attempt *last_attempt(xai_call *call) {
+  return call->attempt_count ? &call->attempts[call->attempt_count - 1] : NULL;
+}
+
+static void close_attempt(xai_call *call, uint64_t now, xai_attempt_class outcome_class, xai_code code,
+                          const char *phase) {
+  xai_attempt *attempt = last_attempt(call);
+  attempt->outcome = outcome_class;
+  attempt->code = code;
+  attempt->phase = phase;
+  attempt->http_status = call->answer.status;
+  attempt->took_ms = (uint32_t)(now - call->attempt_at);
+  xai__str_copy(attempt->request_id, sizeof attempt->request_id,
+                xai__answer_find(&call->answer, "x-request-id"));
+}
+
+bool xai__call_wants_start(const xai_call *call) {
+  return call->state == CALL_QUEUED;
+}
+
+static void fail_without_attempt(xai_call *call, xai_code code) {
+  xai__fail(&call->error, code, NULL);
+  conclude(call, XAI_OUTCOME_FAILED, "");
+}
+
+xai_code xai__call_started(xai_call *call, uint64_t now) {
+  if (call->attempt_count == call->attempt_room) {
+    size_t size = call->attempt_room * sizeof *call->attempts;
+    xai_attempt *grown =
+      xai__realloc(&call->shared->mem, call->attempts, size, size + sizeof *call->attempts);
+    if (grown == NULL) {
+      fail_without_attempt(call, XAI_ERR_NOMEM);
+      return XAI_ERR_NOMEM;
+    }
+    call->attempts = grown;
+    call->attempt_room++;
+  }
+  call->attempts[call->attempt_count++] = (xai_attempt){
+    .outcome = XAI_ATTEMPT_RUNNING,
+    .phase = "connect",
+    .started_ms = (uint32_t)(now - call->started_at),
+    .waited_ms = call->waited_ms,
+  };
+  call->attempt_at = call->last_byte_at = call->last_data_at = now;
+  call->retry_due = false;
+  call->events_rested = 0;
+  enter(call, CALL_WAITING);
+  return XAI_OK;
+}
+
+void xai__call_not_started(xai_call *call, uint64_t now) {
+  if (xai__call_started(call, now) != XAI_OK) return;
+  xai__fail(&call->error, XAI_ERR_NOMEM, NULL);
+  close_attempt(call, now, XAI_ATTEMPT_NOT_SENT, XAI_ERR_NOMEM, "connect");
+  conclude(call, XAI_OUTCOME_FAILED, "");
+}
+
+/* ---- another attempt? */
+
+static bool class_allows(const xai_call *call, xai_attempt_class outcome_class) {
+  switch (outcome_class) {
+    case XAI_ATTEMPT_NOT_SENT:
+    case XAI_ATTEMPT_REFUSED: return true;
+    case XAI_ATTEMPT_UNKNOWN: return call->request.repeatable;
+    default: return false;
+  }
+}
+
+/* The wait before the next attempt: the server's wish, else full jitter. False: the wish is too long. */
+static bool choose_wait(xai_call *call, uint32_t *wait_ms) {
+  const xai_limits *limits = &call->request.limits;
+  xai_wish wish =
+    xai__retry_after_wish(&call->answer.wish, call->shared->wall_s, limits->retry_after_max_ms, wait_ms);
+  if (wish != XAI_WISH_NONE) call->error.retry_after_ms = *wait_ms;
+  else *wait_ms = call->error.retry_after_ms; /* from the text of a 429 */
+  if (wish == XAI_WISH_TOO_LONG || *wait_ms > limits->retry_after_max_ms) return false;
+  if (*wait_ms > 0) return true;
+  uint32_t base = limits->backoff_base_ms;
+  if (call->error.http_status == 429 && base < MIN_BACKOFF_AFTER_429_MS) base = MIN_BACKOFF_AFTER_429_MS;
+  *wait_ms = xai__backoff_ms((uint32_t)call->attempt_count, base, limits->backoff_max_ms,
+                             xai__random(&call->shared->random));
+  return true;
+}
+
+static bool may_repeat(xai_call *call, uint64_t now, xai_attempt_class outcome_class, uint32_t *wait_ms) {
+  if (!call->error.retryable || call->answer.never_retry || xai__answer_output_seen(&call->answer))
+    return false;
+  bool in_time = choose_wait(call, wait_ms); /* also tells the caller the wish when we do not repeat */
+  if (!class_allows(call, outcome_class) || call->attempt_count >= call->request.limits.max_attempts)
+    return false;
+  if (!in_time || now + *wait_ms >= call->deadline_at) return false;
+  return xai__budget_retry(&call->shared->budget, now);
+}
+
+static void back_off(xai_call *call, uint64_t now, uint32_t wait_ms) {
+  call->waited_ms = wait_ms;
+  call->wake_at = now + wait_ms;
+  call->retry_due = true;
+  enter(call, CALL_BACKOFF);
+}
+
+/* ---- the key (R8) */
+
+/* What the Authorization header of this call holds, without the word before it. */
+static xai_str secret_of(const xai_call *call) {
+  for (size_t i = 0; i < call->request.header_count; i++) {
+    if (!xai__str_eq_nocase(xai_str_of(call->request.headers[i].name), "authorization")) continue;
+    const char *value = call->request.headers[i].value, *space = strrchr(value, ' ');
+    return xai_str_of(space ? space + 1 : value);
+  }
+  return xai_str_of("");
+}
+
+static void mask_text(char *text, xai_str secret) {
+  xai__str_mask(text, strlen(text), secret);
+}
+
+/* A server may send the key back to us, whole and in any form of its own; no error of ours holds it. */
+static void mask_key(xai_call *call) {
+  xai_answer *answer = &call->answer;
+  xai_error *err = &answer->verdict.error;
+  xai_str secret = secret_of(call);
+  if (err->code == XAI_OK) return;
+  mask_text(err->message, secret);
+  mask_text(err->request_id, secret);
+  mask_text(err->api_code, secret);
+  mask_text(err->api_type, secret);
+  mask_text(err->param, secret);
+  xai__str_mask(answer->headers.ptr, answer->headers.len, secret);
+  if (answer->mode != ANSWER_STREAM) xai__str_mask(answer->inbox.ptr, answer->inbox.len, secret);
+}
+
+/* The answer has judged the attempt: the end, or another one. */
+static void obey_verdict(xai_call *call, uint64_t now) {
+  const xai_verdict *verdict = &call->answer.verdict;
+  if (verdict->outcome == XAI_OUTCOME_NONE) return;
+  mask_key(call);
+  call->error = verdict->error;
+  close_attempt(call, now, verdict->outcome_class, verdict->error.code, verdict->phase);
+  uint32_t wait_ms = 0;
+  bool over = verdict->outcome == XAI_OUTCOME_COMPLETE || verdict->outcome == XAI_OUTCOME_INCOMPLETE;
+  if (!over && may_repeat(call, now, verdict->outcome_class, &wait_ms)) back_off(call, now, wait_ms);
+  else conclude(call, verdict->outcome, verdict->reason);
+}
+
+static void next_attempt(xai_call *call) {
+  xai__answer_reset(&call->answer);
+  enter(call, CALL_QUEUED);
+}
+
+/* ---- what the exchange tells */
+
+bool xai__call_needs_exchange(const xai_call *call) {
+  return in_flight(call);
+}
+
+bool xai__call_wants_resume(xai_call *call) {
+  if (!in_flight(call) || !call->answer.held || call->answer.inbox.len > 0) return false;
+  call->answer.held = false;
+  return true;
+}
+
+void xai__call_status(xai_call *call, uint64_t now, int status) {
+  if (call->state != CALL_WAITING) return;
+  call->last_byte_at = call->last_data_at = now;
+  xai__answer_status(&call->answer, status);
+  enter(call, CALL_READING);
+}
+
+xai_code xai__call_header(xai_call *call, xai_str name, xai_str value) {
+  return call->state == CALL_READING ? xai__answer_header(&call->answer, name, value) : XAI_OK;
+}
+
+xai_code xai__call_body(xai_call *call, uint64_t now, const char *bytes, size_t len) {
+  if (call->state != CALL_READING) return XAI_OK;
+  call->last_byte_at = now;
+  return xai__answer_body(&call->answer, bytes, len);
+}
+
+void xai__call_done(xai_call *call, uint64_t now, const xai_exchange_end *end) {
+  if (!in_flight(call)) return;
+  xai__answer_end(&call->answer, end);
+  obey_verdict(call, now);
+}
+
+/* ---- time */
+
+/* Unread events or refused bytes: the silence is ours, not the server's (F58). */
+static bool we_are_slow(const xai_call *call) {
+  return call->answer.held || xai__answer_ready(&call->answer);
+}
+
+static uint64_t first_event_at(const xai_call *call) {
+  const xai_limits *limits = &call->request.limits;
+  uint64_t at = after(call->attempt_at, limits->connect_ms);
+  if (at != UINT64_MAX) at = after(at, limits->handshake_ms);
+  return at == UINT64_MAX ? at : after(at, limits->first_event_ms);
+}
+
+static bool nothing_came(const xai_call *call) {
+  return call->answer.mode == ANSWER_STREAM ? call->answer.events == 0 : call->answer.body_bytes == 0;
+}
+
+/* When the server's silence becomes a failure. */
+static uint64_t silent_at(const xai_call *call) {
+  const xai_limits *limits = &call->request.limits;
+  if (call->answer.over || we_are_slow(call)) return UINT64_MAX;
+  uint64_t at = nothing_came(call) ? first_event_at(call) : UINT64_MAX;
+  if (call->answer.body_bytes > 0) at = earlier(at, after(call->last_byte_at, limits->silence_ms));
+  if (call->answer.mode == ANSWER_STREAM)
+    at = earlier(at, after(call->last_data_at, limits->data_silence_ms));
+  return at;
+}
+
+uint64_t xai__call_wake_at(const xai_call *call) {
+  if (call->state == CALL_BACKOFF) return earlier(call->wake_at, call->deadline_at);
+  if (!in_flight(call)) return UINT64_MAX;
+  return call->answer.over ? UINT64_MAX : earlier(call->deadline_at, silent_at(call));
+}
+
+/* The attempt in flight ends here, by our own clock. What had arrived can still be pulled. */
+static void give_up(xai_call *call, uint64_t now, xai_code code) {
+  xai_exchange_end end = {.code = code, .sent = true, .phase = call->state == CALL_WAITING ? "wait" : "body"};
+  xai__answer_end(&call->answer, &end);
+  obey_verdict(call, now);
+}
+
+static void wake(xai_call *call, uint64_t now) {
+  if (now >= call->deadline_at) fail_without_attempt(call, XAI_ERR_DEADLINE);
+  else if (now >= call->wake_at) next_attempt(call);
+}
+
+void xai__call_tick(xai_call *call, uint64_t now) {
+  if (call->state == CALL_BACKOFF) wake(call, now);
+  else if (!in_flight(call) || call->answer.over) return;
+  else if (now >= call->deadline_at) give_up(call, now, XAI_ERR_DEADLINE);
+  else if (now >= silent_at(call)) give_up(call, now, XAI_ERR_SILENCE);
+}
+
+/* ---- events */
+
+bool xai__call_ready(const xai_call *call) {
+  if (call->state == CALL_ENDED || call->retry_due) return true;
+  return call->state == CALL_READING && xai__answer_ready(&call->answer);
+}
+
+static xai_code give_delta(xai_call *call, const xai_delta *delta, xai_event *event) {
+  event->type = delta->type;
+  event->name = delta->name;
+  event->text = delta->text;
+  event->data = call->answer.event_data;
+  event->output_index = delta->output_index;
+  event->content_index = delta->content_index;
+  return XAI_OK;
+}
+
+static xai_code give_retry(xai_call *call, xai_event *event) {
+  call->retry_due = false;
+  event->type = XAI_EVENT_RETRY;
+  event->retry_ms = call->waited_ms;
+  event->attempt = last_attempt(call);
+  event->error = &call->error;
+  return XAI_OK;
+}
+
+static xai_code give_end(xai_call *call, xai_event *event) {
+  enter(call, CALL_TAKEN);
+  event->type = XAI_EVENT_END;
+  event->result = &call->result;
+  return XAI_OK;
+}
+
+static xai_code pull(xai_call *call, uint64_t now, xai_event *event) {
+  xai_delta delta;
+  if (xai__answer_next(&call->answer, &delta) == XAI_OK) return give_delta(call, &delta, event);
+  if (call->state == CALL_READING) obey_verdict(call, now);
+  return XAI_MORE;
+}
+
+void xai__call_rested(xai_call *call, uint64_t now) {
+  call->last_byte_at = now;
+  if (call->answer.events != call->events_rested) call->last_data_at = now;
+  call->events_rested = call->answer.events;
+}
+
+xai_code xai__call_next(xai_call *call, uint64_t now, xai_event *event) {
+  *event = (xai_event){.user = call->request.user};
+  if (call->retry_due) return give_retry(call, event);
+  bool text_due = call->state == CALL_ENDED && call->answer.text_due;
+  if ((call->state == CALL_READING || text_due) && pull(call, now, event) == XAI_OK) return XAI_OK;
+  if (call->retry_due) return give_retry(call, event);
+  return call->state == CALL_ENDED ? give_end(call, event) : XAI_MORE;
+}
+
+void xai__call_cancel(xai_call *call, uint64_t now) {
+  if (call->state == CALL_ENDED || call->state == CALL_TAKEN) return;
+  if (in_flight(call)) {
+    bool answered = call->answer.body_bytes > 0;
+    close_attempt(call, now, answered ? XAI_ATTEMPT_ANSWERED : XAI_ATTEMPT_UNKNOWN, XAI_ERR_CANCELLED,
+                  call->state == CALL_WAITING ? "wait" : "body");
+  }
+  call->answer.text_due = false;
+  xai__fail(&call->error, XAI_ERR_CANCELLED, NULL);
+  conclude(call, XAI_OUTCOME_CANCELLED, "");
+}
+
+const xai_json *xai__call_response(const xai_call *call) {
+  return xai__answer_response(&call->answer);
+}

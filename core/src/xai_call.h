@@ -1,0 +1,87 @@
+/* xai_call.h - one call as a machine: attempts, waits, deadlines. No socket, no clock, no chance of its own.
+ * SPDX-License-Identifier: MIT
+ *
+ * It is fed what came and what time it is, and says what it wants: start an attempt, stop the one in
+ * flight, be looked at again at a moment. Whoever drives it obeys.
+ *
+ *     QUEUED --started--> WAITING --status--> READING --verdict--> ENDED --END taken--> TAKEN
+ *       ^                    |                   |
+ *       +------ BACKOFF <----+-------------------+      (an attempt failed and may be repeated)
+ */
+#ifndef XAI_CALL_H
+#define XAI_CALL_H
+
+#include "xai_answer.h"
+#include "xai_request.h"
+
+typedef enum call_state {
+  CALL_QUEUED,  /* wants an attempt started now                                  */
+  CALL_WAITING, /* request handed to the transport; no status yet                */
+  CALL_READING, /* status seen; bytes feed the answer                            */
+  CALL_BACKOFF, /* an attempt failed; asleep until wake_at                       */
+  CALL_ENDED,   /* result is final, END not yet taken                            */
+  CALL_TAKEN    /* END was taken: only waits to be freed                         */
+} call_state;
+
+/* What calls share; owned by the client. */
+typedef struct xai_call_shared {
+  xai_mem mem;
+  uint64_t random;   /* the generator's state                                   */
+  xai_budget budget; /* of the one origin a client talks to                     */
+  int64_t wall_s;    /* Unix seconds, read once a step                          */
+} xai_call_shared;
+
+typedef struct xai_call {
+  xai_call_shared *shared;
+  xai_request_copy request;
+  call_state state;
+  uint64_t started_at;
+  uint64_t deadline_at;   /* UINT64_MAX: none                                    */
+  uint64_t wake_at;       /* BACKOFF: when the next attempt may start            */
+  uint64_t attempt_at;    /* start of the attempt in flight                      */
+  uint64_t last_byte_at;  /* body byte, or the end of our own slowness           */
+  uint64_t last_data_at;  /* data event, likewise                                */
+  uint64_t events_rested; /* data events read when all was read the last time    */
+  uint32_t waited_ms;     /* backoff before the attempt in flight                */
+  bool retry_due;         /* a RETRY event has not been taken                    */
+  xai_attempt *attempts;
+  size_t attempt_count;
+  size_t attempt_room;
+  xai_answer answer;
+  xai_error error; /* of the attempt that failed last, or of the result   */
+  xai_result result;
+} xai_call;
+
+/* Takes over `request`, also when it fails. NULL without memory. */
+xai_call *xai__call_new(xai_call_shared *shared, xai_request_copy *request, uint64_t now);
+void xai__call_free(xai_call *call); /* NULL is fine */
+
+/* Attempts. `not_started` is for a transport that had no memory. */
+bool xai__call_wants_start(const xai_call *call);
+xai_code xai__call_started(xai_call *call, uint64_t now); /* XAI_ERR_NOMEM: the call has ended */
+void xai__call_not_started(xai_call *call, uint64_t now);
+/* Is the exchange in flight still needed? */
+bool xai__call_needs_exchange(const xai_call *call);
+/* True once after bytes were refused and there is room again. */
+bool xai__call_wants_resume(xai_call *call);
+
+/* What the exchange tells; see xai_sink. */
+void xai__call_status(xai_call *call, uint64_t now, int status);
+xai_code xai__call_header(xai_call *call, xai_str name, xai_str value);
+xai_code xai__call_body(xai_call *call, uint64_t now, const char *bytes, size_t len);
+void xai__call_done(xai_call *call, uint64_t now, const xai_exchange_end *end);
+
+/* Time. tick does what is due at `now`; wake_at is the next moment to tick at, UINT64_MAX: none. */
+void xai__call_tick(xai_call *call, uint64_t now);
+uint64_t xai__call_wake_at(const xai_call *call);
+
+/* Events. ready: next would give one. next: XAI_OK or XAI_MORE. */
+bool xai__call_ready(const xai_call *call);
+xai_code xai__call_next(xai_call *call, uint64_t now, xai_event *event);
+/* All that came has been pulled, and it is `now`: the server's silence counts from here, not our own (F58). */
+void xai__call_rested(xai_call *call, uint64_t now);
+
+void xai__call_cancel(xai_call *call, uint64_t now);
+const xai_json *xai__call_response(const xai_call *call);
+
+#endif

@@ -1,0 +1,633 @@
+/* xai_client.c - the pool of calls: handles, the queue of ready events, the turn of the crank.
+ * SPDX-License-Identifier: MIT
+ *
+ * A slot holds one call. Whatever happens to a call marks its slot as touched; `refresh` then does what the
+ * call wants (start, stop, resume, be woken, be pulled) at a moment when the transport allows it.
+ */
+#if !defined(_DEFAULT_SOURCE)
+#define _DEFAULT_SOURCE
+#endif
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "xai_call.h"
+#include "xai_scripted.h"
+#include "xai_timers.h"
+
+enum { DEFAULT_MAX_CALLS = 16384, MOST_CALLS = 65535, DRAIN_MS = 100, MAX_KEY = 8000, INDEX_BITS = 16 };
+
+static const char default_base_url[] = "https://api.x.ai/v1";
+static const char library_agent[] = "xai-lua-c/" XAI_VERSION;
+
+typedef struct slot {
+  xai_client *client;
+  xai_call *call;            /* NULL: the slot is free                               */
+  xai_exchange *exchange;    /* NULL: none in flight                                 */
+  xai_exchange_request wire; /* what the transport borrows                           */
+  uint32_t index;
+  uint16_t generation;  /* never 0                                              */
+  bool is_ready;        /* in the ready queue                                   */
+  bool is_touched;      /* in the touched list                                  */
+  bool is_held;         /* the caller wants no events of it now: never ready    */
+  uint64_t timer_at;    /* earliest promise to look, UINT64_MAX: none           */
+  uint64_t drain_until; /* the rest of a complete answer may come until here    */
+  struct slot *next_ready;
+  struct slot *next_touched;
+  struct slot *next_free;
+} slot;
+
+struct xai_client {
+  xai_call_shared shared; /* its mem is the client's                                 */
+  xai_clock clock;
+  uint64_t now;    /* of this turn                                            */
+  bool now_is_old; /* the transport has waited since it was read              */
+  char *base_url;
+  size_t base_url_size;
+  char *authorization; /* secret                                                  */
+  size_t authorization_size;
+  char *user_agent;
+  size_t user_agent_size;
+  xai_limits limits;
+  xai_transport_kind transport_kind;
+  xai_transport *transport;
+  uint32_t max_calls;
+  slot **slots;
+  size_t slot_count;
+  size_t slot_room;
+  slot *first_free;
+  slot *first_ready, *last_ready;
+  slot *first_touched;
+  slot *spent; /* its END was given; freed at the next call of ours       */
+  size_t pending;
+  uint64_t alarm_at;
+  bool look_at_all; /* a promise to look could not be kept in the heap         */
+  xai_timers timers;
+};
+
+/* ---- the clocks */
+
+static uint64_t system_now_ms(void *user) {
+  (void)user;
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static int64_t system_wall_s(void *user) {
+  (void)user;
+  return (int64_t)time(NULL);
+}
+
+static void read_clock(xai_client *client) {
+  uint64_t now = client->clock.now_ms(client->clock.user);
+  if (now > client->now) client->now = now; /* a clock that goes back is held */
+  client->now_is_old = false;
+}
+
+/* ---- handles */
+
+static xai_call_id id_of(const slot *s) {
+  return (xai_call_id){(uint32_t)s->generation << INDEX_BITS | s->index};
+}
+
+static slot *slot_of(const xai_client *client, xai_call_id id) {
+  size_t index = id.id & ((1u << INDEX_BITS) - 1);
+  if (index >= client->slot_count) return NULL;
+  slot *s = client->slots[index];
+  return s->call != NULL && id_of(s).id == id.id ? s : NULL;
+}
+
+static xai_code add_slot(xai_client *client) {
+  const xai_mem *mem = &client->shared.mem;
+  if (client->slot_count == client->slot_room) {
+    size_t room = client->slot_room ? client->slot_room * 2 : 8;
+    slot **slots = xai__realloc(mem, client->slots, client->slot_room * sizeof *slots, room * sizeof *slots);
+    if (slots == NULL) return XAI_ERR_NOMEM;
+    client->slots = slots;
+    client->slot_room = room;
+  }
+  slot *s = xai__alloc(mem, sizeof *s);
+  if (s == NULL) return XAI_ERR_NOMEM;
+  *s =
+    (slot){.client = client, .index = (uint32_t)client->slot_count, .generation = 1, .timer_at = UINT64_MAX};
+  client->slots[client->slot_count++] = s;
+  s->next_free = client->first_free;
+  client->first_free = s;
+  return XAI_OK;
+}
+
+static slot *take_slot(xai_client *client, xai_error *err) {
+  if (client->first_free == NULL && client->slot_count >= client->max_calls) {
+    xai__fail(err, XAI_ERR_FULL, "%u calls are in flight, max_calls", client->max_calls);
+    return NULL;
+  }
+  if (client->first_free == NULL && add_slot(client) != XAI_OK) {
+    xai__fail(err, XAI_ERR_NOMEM, NULL);
+    return NULL;
+  }
+  slot *s = client->first_free;
+  client->first_free = s->next_free;
+  s->next_free = NULL;
+  s->is_held = false;
+  s->drain_until = UINT64_MAX; /* timer_at stays: a promise of the slot's last call still holds */
+  return s;
+}
+
+static void release(slot *s) {
+  xai_client *client = s->client;
+  xai__call_free(s->call);
+  s->call = NULL;
+  s->generation = (uint16_t)(s->generation == UINT16_MAX ? 1 : s->generation + 1);
+  s->next_free = client->first_free;
+  client->first_free = s;
+}
+
+/* ---- the two lists */
+
+static void push_ready(slot *s) {
+  xai_client *client = s->client;
+  if (s->is_ready || s->is_held) return;
+  s->is_ready = true;
+  s->next_ready = NULL;
+  if (client->last_ready != NULL) client->last_ready->next_ready = s;
+  else client->first_ready = s;
+  client->last_ready = s;
+}
+
+static slot *pop_ready(xai_client *client) {
+  slot *s = client->first_ready;
+  if (s == NULL) return NULL;
+  client->first_ready = s->next_ready;
+  if (client->first_ready == NULL) client->last_ready = NULL;
+  s->is_ready = false;
+  return s;
+}
+
+/* Those held since they came into the queue leave it, so that nothing waits for them. */
+static void drop_held(xai_client *client) {
+  slot *s = client->first_ready;
+  client->first_ready = client->last_ready = NULL;
+  while (s != NULL) {
+    slot *next = s->next_ready;
+    s->is_ready = false;
+    push_ready(s);
+    s = next;
+  }
+}
+
+static void touch(slot *s) {
+  if (s->is_touched) return;
+  s->is_touched = true;
+  s->next_touched = s->client->first_touched;
+  s->client->first_touched = s;
+}
+
+/* ---- what the transport tells a call */
+
+static xai_call *call_of(slot *s) {
+  if (s->client->now_is_old) read_clock(s->client);
+  touch(s);
+  return s->call;
+}
+
+static void on_status(void *user, int status) {
+  slot *s = user;
+  xai__call_status(call_of(s), s->client->now, status);
+}
+
+static xai_code on_header(void *user, xai_str name, xai_str value) {
+  return xai__call_header(call_of(user), name, value);
+}
+
+static xai_code on_body(void *user, const char *bytes, size_t len) {
+  slot *s = user;
+  xai_call *call = call_of(s);
+  return xai__call_body(call, s->client->now, bytes, len);
+}
+
+static void on_done(void *user, const xai_exchange_end *end) {
+  slot *s = user;
+  s->exchange = NULL;
+  xai__call_done(call_of(s), s->client->now, end);
+}
+
+/* ---- doing what a call wants */
+
+static void start_attempt(slot *s) {
+  xai_client *client = s->client;
+  const xai_request_copy *request = &s->call->request;
+  s->wire = (xai_exchange_request){.method = request->method,
+                                   .url = request->url,
+                                   .headers = request->headers,
+                                   .header_count = request->header_count,
+                                   .body = request->body,
+                                   .connect_ms = request->limits.connect_ms,
+                                   .handshake_ms = request->limits.handshake_ms,
+                                   .max_headers = request->limits.max_headers,
+                                   .max_response = request->limits.max_response,
+                                   .stream = request->stream};
+  xai_sink sink = {s, on_status, on_header, on_body, on_done};
+  s->exchange = client->transport->ops->start(client->transport, &s->wire, &sink);
+  if (s->exchange == NULL) {
+    xai__call_not_started(s->call, client->now);
+  } else if (xai__call_started(s->call, client->now) != XAI_OK) {
+    client->transport->ops->cancel(client->transport, s->exchange);
+    s->exchange = NULL;
+  }
+}
+
+/* The exchange is no longer needed: a complete answer may let its connection come to rest for reuse. */
+static void stop_exchange(slot *s) {
+  xai_client *client = s->client;
+  bool drain = s->call->result.outcome == XAI_OUTCOME_COMPLETE;
+  if (drain && s->drain_until == UINT64_MAX) s->drain_until = client->now + DRAIN_MS;
+  if (drain && client->now < s->drain_until) return;
+  client->transport->ops->cancel(client->transport, s->exchange);
+  s->exchange = NULL;
+}
+
+/* Without memory for an entry all calls are looked at with the next step. */
+static void promise_to_look(slot *s) {
+  uint64_t at = s->exchange != NULL ? s->drain_until : UINT64_MAX;
+  uint64_t wake_at = xai__call_wake_at(s->call);
+  if (wake_at < at) at = wake_at;
+  if (at >= s->timer_at) return;
+  if (xai__timers_add(&s->client->timers, at, s->index) == XAI_OK) s->timer_at = at;
+  else s->client->look_at_all = true;
+}
+
+static void refresh(slot *s) {
+  xai_client *client = s->client;
+  if (xai__call_wants_start(s->call) && s->exchange == NULL) start_attempt(s);
+  if (s->exchange != NULL && !xai__call_needs_exchange(s->call)) stop_exchange(s);
+  if (s->exchange != NULL && xai__call_wants_resume(s->call))
+    client->transport->ops->resume(client->transport, s->exchange);
+  if (s->call->state == CALL_TAKEN) {
+    if (s->exchange != NULL) promise_to_look(s);
+    else if (s != client->spent) release(s);
+    return;
+  }
+  promise_to_look(s);
+  if (xai__call_ready(s->call)) push_ready(s);
+}
+
+static void refresh_touched(xai_client *client) {
+  while (client->first_touched != NULL) {
+    slot *s = client->first_touched;
+    client->first_touched = s->next_touched;
+    s->is_touched = false;
+    if (s->call != NULL) refresh(s);
+  }
+}
+
+static void look(slot *s) {
+  if (s->call == NULL) return;
+  xai__call_tick(s->call, s->client->now);
+  refresh(s);
+}
+
+static void fire_timers(xai_client *client) {
+  xai_timer timer;
+  while (xai__timers_take(&client->timers, client->now, &timer)) {
+    slot *s = client->slots[timer.id];
+    if (timer.at != s->timer_at) continue;
+    s->timer_at = UINT64_MAX;
+    look(s);
+  }
+  if (!client->look_at_all) return;
+  client->look_at_all = false;
+  for (size_t i = 0; i < client->slot_count; i++) look(client->slots[i]);
+}
+
+/* What was given out last is not borrowed any more. */
+static void let_go(xai_client *client) {
+  slot *s = client->spent;
+  client->spent = NULL;
+  if (s != NULL && s->exchange == NULL) release(s);
+}
+
+static void arm(xai_client *client) {
+  uint64_t at = client->first_ready != NULL ? client->now : xai__timers_next(&client->timers);
+  if (at == client->alarm_at && at > client->now) return;
+  client->alarm_at = at;
+  client->transport->ops->alarm(client->transport, at, client->now);
+}
+
+/* ---- life */
+
+static bool is_visible_ascii(const char *text, size_t *offset) {
+  for (*offset = 0; text[*offset] != '\0'; ++*offset)
+    if (text[*offset] <= 0x20 || text[*offset] >= 0x7f) return false;
+  return true;
+}
+
+static xai_code check_key(const char *key, xai_error *err) {
+  size_t offset;
+  if (key == NULL) return XAI_OK;
+  if (key[0] == '\0') return xai__fail(err, XAI_ERR_KEY, "it is empty");
+  if (!is_visible_ascii(key, &offset) || strpbrk(key, "\"'") != NULL)
+    return xai__fail(err, XAI_ERR_KEY, "it holds a space, a quote, a line end or a character outside ASCII");
+  return strlen(key) > MAX_KEY ? xai__fail(err, XAI_ERR_KEY, "it is too long") : XAI_OK;
+}
+
+static xai_code check_base_url(const char *url, xai_error *err) {
+  size_t offset;
+  const char *host = strncmp(url, "https://", 8) == 0  ? url + 8
+                     : strncmp(url, "http://", 7) == 0 ? url + 7
+                                                       : NULL;
+  if (host == NULL) return xai__fail(err, XAI_ERR_URL, "base_url must start with https:// (or http://)");
+  if (!is_visible_ascii(url, &offset)) return xai__fail(err, XAI_ERR_URL, "base_url, byte %zu", offset);
+  if (strpbrk(host, "@?#") != NULL)
+    return xai__fail(err, XAI_ERR_URL, "base_url may hold no user, query or fragment");
+  bool named = *host != '\0' && *host != '/' && *host != ':';
+  return named && strlen(url) < 2048 ? XAI_OK : xai__fail(err, XAI_ERR_URL, "base_url names no host");
+}
+
+static uint64_t system_seed(const xai_client *client) {
+  uint64_t seed = 0;
+  if (getentropy(&seed, sizeof seed) != 0) seed = client->now ^ (uint64_t)(uintptr_t)client;
+  return seed;
+}
+
+/* a and b and c joined, NUL-terminated. */
+static char *join(const xai_mem *mem, const char *a, const char *b, const char *c, size_t *size) {
+  *size = strlen(a) + strlen(b) + strlen(c) + 1;
+  char *out = xai__alloc(mem, *size);
+  if (out == NULL) return NULL;
+  memcpy(out, a, strlen(a));
+  memcpy(out + strlen(a), b, strlen(b));
+  memcpy(out + strlen(a) + strlen(b), c, strlen(c) + 1);
+  return out;
+}
+
+static xai_code set_texts(xai_client *client, const xai_config *config, const char *base_url) {
+  const xai_mem *mem = &client->shared.mem;
+  client->base_url = join(mem, base_url, "", "", &client->base_url_size);
+  if (client->base_url == NULL) return XAI_ERR_NOMEM;
+  size_t len = strlen(client->base_url);
+  while (len > 0 && client->base_url[len - 1] == '/') client->base_url[--len] = '\0';
+  const char *agent = config->user_agent ? config->user_agent : "";
+  client->user_agent = join(mem, agent, *agent ? " " : "", library_agent, &client->user_agent_size);
+  if (client->user_agent == NULL) return XAI_ERR_NOMEM;
+  if (config->api_key == NULL) return XAI_OK;
+  client->authorization = join(mem, "Bearer ", config->api_key, "", &client->authorization_size);
+  return client->authorization ? XAI_OK : XAI_ERR_NOMEM;
+}
+
+static xai_code check_config(const xai_config *config, const char *base_url, xai_error *err) {
+  size_t offset;
+  xai_str agent = xai_str_of(config->user_agent);
+  if (config->size == 0) return xai__fail(err, XAI_ERR_ARG, "start the config from XAI_CONFIG_INIT");
+  if (!xai__header_ok(xai_str_of("User-Agent"), agent, &offset))
+    return xai__fail(err, XAI_ERR_ARG, "user_agent may hold visible ASCII only (byte %zu)", offset);
+  xai_code code = check_key(config->api_key, err);
+  return code == XAI_OK ? check_base_url(base_url, err) : code;
+}
+
+static xai_transport *make_transport(const xai_mem *mem, const xai_config *config, xai_error *err) {
+  if (config->transport == XAI_TRANSPORT_SCRIPTED) return xai__transport_scripted_new(mem, err);
+  return xai__transport_curl_new(mem, config, err);
+}
+
+xai_client *xai_client_new(const xai_config *config, xai_error *err) {
+  xai__error_clear(err);
+  if (config == NULL) {
+    xai__fail(err, XAI_ERR_ARG, "config is NULL");
+    return NULL;
+  }
+  const char *base_url = config->base_url ? config->base_url : default_base_url;
+  if (check_config(config, base_url, err) != XAI_OK) return NULL;
+  xai_mem mem = xai__mem(&config->mem);
+  xai_client *client = xai__alloc(&mem, sizeof *client);
+  if (client == NULL) {
+    xai__fail(err, XAI_ERR_NOMEM, NULL);
+    return NULL;
+  }
+  client->shared.mem = mem;
+  client->clock = config->clock;
+  if (client->clock.now_ms == NULL) client->clock.now_ms = system_now_ms;
+  if (client->clock.wall_s == NULL) client->clock.wall_s = system_wall_s;
+  client->limits = xai__limits(&config->limits, NULL);
+  client->transport_kind = config->transport;
+  client->max_calls = config->max_calls ? config->max_calls : DEFAULT_MAX_CALLS;
+  if (client->max_calls > MOST_CALLS) client->max_calls = MOST_CALLS;
+  client->alarm_at = UINT64_MAX;
+  xai__timers_init(&client->timers, &mem);
+  read_clock(client);
+  client->shared.random = config->seed ? config->seed : system_seed(client);
+  client->transport = make_transport(&mem, config, err);
+  if (client->transport == NULL) goto fail;
+  if (set_texts(client, config, base_url) != XAI_OK) {
+    xai__fail(err, XAI_ERR_NOMEM, NULL);
+    goto fail;
+  }
+  return client;
+fail:
+  xai_client_free(client);
+  return NULL;
+}
+
+void xai_client_free(xai_client *client) {
+  if (client == NULL) return;
+  xai_mem mem = client->shared.mem;
+  if (client->transport != NULL) client->transport->ops->free(client->transport);
+  for (size_t i = 0; i < client->slot_count; i++) {
+    xai__call_free(client->slots[i]->call);
+    xai__free(&mem, client->slots[i], sizeof *client->slots[i]);
+  }
+  xai__free(&mem, client->slots, client->slot_room * sizeof *client->slots);
+  xai__timers_deinit(&client->timers);
+  xai__free(&mem, client->base_url, client->base_url_size);
+  xai__free(&mem, client->user_agent, client->user_agent_size);
+  xai__free_secret(&mem, client->authorization, client->authorization_size);
+  xai__free(&mem, client, sizeof *client);
+}
+
+/* ---- the turn of the crank */
+
+static uint32_t longest_wait(xai_client *client, uint32_t wait_ms) {
+  if (client->first_ready != NULL || client->look_at_all) return 0;
+  uint64_t next = xai__timers_next(&client->timers);
+  uint64_t left = next > client->now ? next - client->now : 0;
+  return left < wait_ms ? (uint32_t)left : wait_ms;
+}
+
+xai_code xai_client_step(xai_client *client, uint32_t wait_ms) {
+  let_go(client);
+  read_clock(client);
+  client->shared.wall_s = client->clock.wall_s(client->clock.user);
+  fire_timers(client);
+  refresh_touched(client);
+  wait_ms = longest_wait(client, wait_ms);
+  client->now_is_old = wait_ms > 0;
+  xai_code code = client->transport->ops->step(client->transport, client->now, wait_ms);
+  if (client->now_is_old) read_clock(client);
+  refresh_touched(client);
+  fire_timers(client);
+  arm(client);
+  return code;
+}
+
+int xai_client_fd(const xai_client *client) {
+  return client->transport->ops->fd(client->transport);
+}
+
+int64_t xai_client_timeout(const xai_client *client) {
+  bool request_waits =
+    client->transport_kind == XAI_TRANSPORT_SCRIPTED && xai__scripted_waiting(client->transport);
+  if (client->first_ready != NULL || client->look_at_all || request_waits) return 0;
+  uint64_t now = client->clock.now_ms(client->clock.user);
+  uint64_t next = xai__timers_next(&client->timers);
+  int64_t own = client->transport->ops->timeout(client->transport, now);
+  if (next == UINT64_MAX) return own;
+  int64_t left = next > now ? (int64_t)(next - now) : 0;
+  return own >= 0 && own < left ? own : left;
+}
+
+size_t xai_client_pending(const xai_client *client) {
+  return client->pending;
+}
+
+/* ---- calls */
+
+xai_call_id xai_call_start(xai_client *client, const xai_request *request, xai_error *err) {
+  const xai_call_id none = {0};
+  xai__error_clear(err);
+  if (client == NULL || request == NULL) {
+    xai__fail(err, XAI_ERR_ARG, "client or request is NULL");
+    return none;
+  }
+  slot *s = take_slot(client, err);
+  if (s == NULL) return none;
+  read_clock(client);
+  xai_request_defaults defaults = {client->base_url, client->authorization, client->user_agent,
+                                   client->limits};
+  xai_request_copy copy;
+  xai_call *call = NULL;
+  if (xai__request_init(&copy, &client->shared.mem, &defaults, request, &client->shared.random, err) ==
+      XAI_OK) {
+    call = xai__call_new(&client->shared, &copy, client->now);
+    if (call == NULL) xai__fail(err, XAI_ERR_NOMEM, NULL);
+  }
+  if (call == NULL) {
+    s->next_free = client->first_free;
+    client->first_free = s;
+    return none;
+  }
+  s->call = call;
+  client->pending++;
+  refresh(s);
+  arm(client);
+  return id_of(s);
+}
+
+void xai_call_cancel(xai_client *client, xai_call_id id) {
+  slot *s = slot_of(client, id);
+  if (s == NULL) return;
+  read_clock(client);
+  s->is_held = false;
+  xai__call_cancel(s->call, client->now);
+  refresh(s);
+  arm(client);
+}
+
+void xai_call_hold(xai_client *client, xai_call_id id, bool hold) {
+  slot *s = slot_of(client, id);
+  if (s == NULL || s->is_held == hold || s->call->state == CALL_TAKEN) return;
+  s->is_held = hold;
+  if (s->is_ready) drop_held(client);
+  else if (!hold && xai__call_ready(s->call)) push_ready(s);
+  arm(client);
+}
+
+const xai_json *xai_call_response(xai_client *client, xai_call_id id) {
+  slot *s = slot_of(client, id);
+  return s ? xai__call_response(s->call) : NULL;
+}
+
+/* ---- events */
+
+/* After a pull: still more, at rest, or over. */
+static void after_pull(xai_client *client, slot *s, const xai_event *event) {
+  if (event != NULL && event->type == XAI_EVENT_END) {
+    client->spent = s;
+    client->pending--;
+    refresh(s);
+    return;
+  }
+  if (xai__call_ready(s->call)) {
+    push_ready(s);
+    return;
+  }
+  read_clock(client);
+  xai__call_rested(s->call, client->now);
+  refresh(s);
+}
+
+xai_code xai_client_next(xai_client *client, xai_event *event) {
+  let_go(client);
+  slot *s;
+  while ((s = pop_ready(client)) != NULL) {
+    if (s->call == NULL) continue;
+    xai_code code = xai__call_next(s->call, client->now, event);
+    event->call = id_of(s);
+    after_pull(client, s, code == XAI_OK ? event : NULL);
+    if (code == XAI_OK) return XAI_OK;
+  }
+  return XAI_MORE;
+}
+
+xai_str xai_result_header(const xai_client *client, const char *name) {
+  if (client->spent == NULL || name == NULL) return xai_str_of("");
+  return xai__answer_find(&client->spent->call->answer, name);
+}
+
+/* ---- the scripted transport, public face */
+
+static bool is_scripted(const xai_client *client) {
+  return client->transport_kind == XAI_TRANSPORT_SCRIPTED;
+}
+
+static void after_feed(xai_client *client) {
+  refresh_touched(client);
+}
+
+xai_code xai_wire_next(xai_client *client, xai_wire_request *out) {
+  void *user;
+  if (!is_scripted(client) || !xai__scripted_next(client->transport, out, &user)) return XAI_MORE;
+  out->call = id_of(user);
+  return XAI_OK;
+}
+
+bool xai_wire_live(const xai_client *client, uint32_t id) {
+  return is_scripted(client) && xai__scripted_live(client->transport, id);
+}
+
+void xai_wire_status(xai_client *client, uint32_t id, int status) {
+  if (!is_scripted(client)) return;
+  read_clock(client);
+  xai__scripted_status(client->transport, id, status);
+  after_feed(client);
+}
+
+void xai_wire_header(xai_client *client, uint32_t id, const char *name, const char *value) {
+  if (!is_scripted(client)) return;
+  xai__scripted_header(client->transport, id, name, value);
+  after_feed(client);
+}
+
+xai_code xai_wire_body(xai_client *client, uint32_t id, const char *bytes, size_t len) {
+  if (!is_scripted(client)) return XAI_OK;
+  read_clock(client);
+  xai_code code = xai__scripted_body(client->transport, id, bytes, len);
+  after_feed(client);
+  return code;
+}
+
+void xai_wire_finish(xai_client *client, uint32_t id, xai_wire_end how) {
+  if (!is_scripted(client)) return;
+  read_clock(client);
+  xai__scripted_finish(client->transport, id, how);
+  after_feed(client);
+}

@@ -1,0 +1,86 @@
+/* xai_curl.h - what the files of the libcurl transport share; alone includes <curl/curl.h>.
+ * SPDX-License-Identifier: MIT
+ *
+ * xai_transport_curl.c moves the bytes, xai_curl_setup.c sets the options of a request, xai_curl_end.c says
+ * how an exchange ended.
+ */
+#ifndef XAI_CURL_H
+#define XAI_CURL_H
+
+#include <curl/curl.h>
+
+#include "xai_head.h"
+#include "xai_poll.h"
+#include "xai_sockets.h"
+#include "xai_transport.h"
+
+/* Since 7.80 libcurl tells when a connection is ready for a request. */
+#define XAI_CURL_TELLS_READY (LIBCURL_VERSION_NUM >= 0x075000)
+
+typedef struct net net;
+
+typedef struct net_exchange {
+  net *owner;
+  CURL *easy;
+  struct net_exchange *prev;   /* among the active ones                            */
+  struct net_exchange *next;   /* likewise, or among the spare ones                */
+  struct net_exchange *resume; /* next among those to be unpaused                  */
+  const xai_exchange_request *request;
+  xai_sink sink;
+  struct curl_slist *headers; /* one block with its texts; holds the key          */
+  size_t headers_size;
+  size_t given; /* bytes of the body that libcurl took                      */
+  size_t taken; /* bytes of the answer that the sink took                   */
+  xai_head head;
+  xai_code code;  /* not 0: we end it, for this reason                        */
+  unsigned tries; /* connections that were ready for the request              */
+  bool fresh;     /* opened a socket of its own                               */
+  bool stale;     /* was given a kept connection that had died                */
+  bool paused;
+  bool resuming;  /* is in the list of those to be unpaused                   */
+  bool linked;    /* a peer accepted: what follows is the handshake           */
+  bool late;      /* not connected within connect_ms                          */
+  int open_errno; /* why no socket could be opened                            */
+  uint64_t connect_due;
+  char words[CURL_ERROR_SIZE]; /* libcurl's own, about the failure                 */
+} net_exchange;
+
+struct net {
+  xai_transport base; /* first: the two convert into each other                  */
+  xai_mem mem;
+  CURLM *multi;
+  xai_poll *poll;
+  net_exchange *active;
+  net_exchange *spare;
+  size_t spare_count;
+  net_exchange *resume; /* to be unpaused by the next step                         */
+  char *ca_file;        /* NULL: libcurl's own                                     */
+  char *proxy;          /* NULL: from the environment                              */
+  xai_sockets sockets;  /* open ones                                                */
+  bool queueing;        /* connections are limited, so an exchange may have to wait for one */
+  bool news;            /* a sink was told something in this step                  */
+  bool doomed;          /* an active exchange has its code set and must be ended   */
+  uint64_t curl_due;
+  uint64_t connect_due; /* the earliest of the active ones'                        */
+  uint64_t alarm_due;
+};
+
+/* Options that never change, for a fresh handle. False without memory, or if libcurl cannot be held to
+ * what we must rely on. */
+bool xai__curl_set_fixed(CURL *easy, const net *self);
+/* Headers and options of one request, and what has to go when it is over. */
+bool xai__curl_set_request(net_exchange *x);
+void xai__curl_clear_request(net_exchange *x);
+/* Never on a kept connection. */
+bool xai__curl_set_fresh(net_exchange *x, bool fresh);
+/* May libcurl repeat it by itself when a reused connection dies? */
+bool xai__curl_may_repeat(const net_exchange *x);
+
+/* Was a connection ready for the request, so that its first bytes may have left? */
+bool xai__curl_was_ready(const net_exchange *x);
+/* Was this moment of libcurl's timing reached? */
+bool xai__curl_has_time(const net_exchange *x, CURLINFO which);
+/* The verdict, for libcurl's result and what we saw ourselves. Before the handle is removed. */
+void xai__curl_describe(const net_exchange *x, CURLcode result, xai_exchange_end *end);
+
+#endif

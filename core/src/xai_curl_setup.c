@@ -1,0 +1,186 @@
+/* xai_curl_setup.c - the options of libcurl: safety first, then the network, then what a request asks for.
+ * SPDX-License-Identifier: MIT */
+#include <limits.h>
+#include <string.h>
+
+#include "xai_curl.h"
+
+#define HAPPY_EYEBALLS_MS 200L
+#define IDLE_SECONDS 60L /* a pooled connection, and a name's address (F14) */
+#define LIFETIME_SECONDS 600L
+
+/* Two GETs do what one does; anything else may not be said twice. */
+bool xai__curl_may_repeat(const net_exchange *x) {
+  return strcmp(x->request->method, "GET") == 0 || strcmp(x->request->method, "HEAD") == 0;
+}
+
+/* An option without which we must not talk to anybody. */
+#define MUST(option, value) (ok = curl_easy_setopt(easy, option, value) == CURLE_OK && ok)
+/* One that an older libcurl, or one built without it, may lack. */
+#define MAY(option, value) ((void)curl_easy_setopt(easy, option, value))
+
+static bool set_safety(CURL *easy, const net *self) {
+  bool ok = true;
+  MUST(CURLOPT_NOSIGNAL, 1L);
+#if LIBCURL_VERSION_NUM >= 0x075500
+  MUST(CURLOPT_PROTOCOLS_STR, "http,https");
+#else
+  MUST(CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+#endif
+  MUST(CURLOPT_FOLLOWLOCATION, 0L);
+  MUST(CURLOPT_SSL_VERIFYPEER, 1L);
+  MUST(CURLOPT_SSL_VERIFYHOST, 2L);
+  MUST(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+  MUST(CURLOPT_HTTP09_ALLOWED, 0L);
+  MUST(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+  MUST(CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE); /* the key is not for the proxy */
+  MUST(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  MAY(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+  if (self->ca_file != NULL) {
+    /* With a default folder beside the file, libcurl would load the whole store for every connection: 40 ms
+     * instead of 1. From 8.17 on it cannot be talked out of a folder that was compiled in. */
+    MUST(CURLOPT_CAINFO, self->ca_file);
+    MAY(CURLOPT_CAPATH, NULL);
+  }
+#if LIBCURL_VERSION_NUM >= 0x075700
+  MAY(CURLOPT_CA_CACHE_TIMEOUT, 86400L);
+#endif
+  if (self->proxy != NULL) {
+    MUST(CURLOPT_PROXY, self->proxy); /* "" is none at all */
+    MUST(CURLOPT_NOPROXY, "");        /* and the environment has no say (F10) */
+  }
+  return ok;
+}
+
+static bool set_network(CURL *easy) {
+  bool ok = true;
+  /* Each long stream has a connection of its own: multiplexed over one of HTTP/2 they cost libcurl several
+   * times the work, and one lost packet would stall them all. */
+  MUST(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+  MAY(CURLOPT_TCP_NODELAY, 1L);
+  MAY(CURLOPT_TCP_KEEPALIVE, 1L);
+  MAY(CURLOPT_TCP_KEEPIDLE, 30L);
+  MAY(CURLOPT_TCP_KEEPINTVL, 15L);
+  MAY(CURLOPT_HAPPY_EYEBALLS_TIMEOUT_MS, HAPPY_EYEBALLS_MS);
+  MAY(CURLOPT_DNS_CACHE_TIMEOUT, IDLE_SECONDS);
+  MAY(CURLOPT_MAXAGE_CONN, IDLE_SECONDS);
+#if LIBCURL_VERSION_NUM >= 0x075000
+  MAY(CURLOPT_MAXLIFETIME_CONN, LIFETIME_SECONDS);
+#endif
+#if LIBCURL_VERSION_NUM >= 0x075700
+  MAY(CURLOPT_QUICK_EXIT, 1L); /* a dead resolver must not hold up a cancel (F02) */
+#endif
+  return ok;
+}
+
+bool xai__curl_set_fixed(CURL *easy, const net *self) {
+  return set_safety(easy, self) && set_network(easy);
+}
+
+/* The handle may have done something else before, so each of these is set either way. */
+static bool set_method(CURL *easy, const xai_exchange_request *request) {
+  bool ok = true;
+  bool post = strcmp(request->method, "POST") == 0, get = strcmp(request->method, "GET") == 0;
+  bool head = strcmp(request->method, "HEAD") == 0 && request->body.len == 0;
+  if (post || request->body.len > 0) MUST(CURLOPT_POST, 1L);
+  else MUST(CURLOPT_HTTPGET, 1L);
+  if (head) MUST(CURLOPT_NOBODY, 1L);
+  MUST(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
+  MUST(CURLOPT_CUSTOMREQUEST, post || head || (get && request->body.len == 0) ? NULL : request->method);
+  MAY(CURLOPT_UPLOAD_BUFFERSIZE, request->body.len < 65536 ? 16384L : 65536L);
+  return ok;
+}
+
+static long connect_limit(const xai_exchange_request *request) {
+  uint64_t both = (uint64_t)request->connect_ms + request->handshake_ms;
+  bool unlimited = request->connect_ms == XAI_NO_LIMIT || request->handshake_ms == XAI_NO_LIMIT;
+  return unlimited || both > INT_MAX ? INT_MAX : (long)both;
+}
+
+/* Headers that libcurl would add of itself unless told not to. */
+static const char *const unwanted[] = {"Expect", "Accept", "Content-Type"};
+#define UNWANTED_COUNT (sizeof unwanted / sizeof *unwanted)
+
+static bool has_header(const xai_exchange_request *request, const char *name) {
+  for (size_t i = 0; i < request->header_count; i++)
+    if (xai__str_eq_nocase(xai_str_of(request->headers[i].name), name)) return true;
+  return false;
+}
+
+static bool headers_size(const xai_exchange_request *request, size_t *size) {
+  size_t lines = request->header_count + UNWANTED_COUNT;
+  bool ok = xai__mul(lines, sizeof(struct curl_slist) + 16, size); /* 16: ": ", NUL, or an unwanted one */
+  for (size_t i = 0; i < request->header_count; i++) {
+    ok = ok && xai__add(*size, strlen(request->headers[i].name), size);
+    ok = ok && xai__add(*size, strlen(request->headers[i].value), size);
+  }
+  return ok;
+}
+
+/* "Name: value"; libcurl wants "Name;" for an empty value and takes "Name:" for "do not send". */
+static char *write_header(char *at, const char *name, const char *value) {
+  size_t len = strlen(name);
+  memcpy(at, name, len);
+  at += len;
+  if (value == NULL) *at++ = ':';
+  else if (value[0] == '\0') *at++ = ';';
+  else {
+    *at++ = ':';
+    *at++ = ' ';
+    len = strlen(value);
+    memcpy(at, value, len);
+    at += len;
+  }
+  *at++ = '\0';
+  return at;
+}
+
+/* libcurl's list type in one block of our own: nodes first, their texts behind. */
+static bool build_headers(net_exchange *x) {
+  const xai_exchange_request *request = x->request;
+  size_t lines = request->header_count + UNWANTED_COUNT, count = 0;
+  if (!headers_size(request, &x->headers_size)) return false;
+  x->headers = xai__alloc(&x->owner->mem, x->headers_size);
+  if (x->headers == NULL) return false;
+  char *text = (char *)(x->headers + lines);
+  for (size_t i = 0; i < request->header_count; i++) {
+    x->headers[count++].data = text;
+    text = write_header(text, request->headers[i].name, request->headers[i].value);
+  }
+  for (size_t i = 0; i < UNWANTED_COUNT; i++) {
+    if (has_header(request, unwanted[i])) continue;
+    x->headers[count++].data = text;
+    text = write_header(text, unwanted[i], NULL);
+  }
+  for (size_t i = 0; i + 1 < count; i++) x->headers[i].next = &x->headers[i + 1];
+  return true;
+}
+
+bool xai__curl_set_request(net_exchange *x) {
+  CURL *easy = x->easy;
+  bool ok = build_headers(x);
+  MUST(CURLOPT_URL, x->request->url);
+  MUST(CURLOPT_HTTPHEADER, x->headers);
+  MUST(CURLOPT_CONNECTTIMEOUT_MS, connect_limit(x->request));
+  MAY(CURLOPT_BUFFERSIZE, x->request->stream ? 16384L : 65536L);
+  /* Before 7.80 nothing would tell of a repeat without a body to rewind. */
+  bool hidden = !XAI_CURL_TELLS_READY && x->request->body.len == 0 && !xai__curl_may_repeat(x);
+  return xai__curl_set_fresh(x, hidden) && set_method(easy, x->request) && ok;
+}
+
+bool xai__curl_set_fresh(net_exchange *x, bool fresh) {
+  return curl_easy_setopt(x->easy, CURLOPT_FRESH_CONNECT, fresh ? 1L : 0L) == CURLE_OK;
+}
+
+#undef MUST
+#undef MAY
+
+void xai__curl_clear_request(net_exchange *x) {
+  curl_easy_setopt(x->easy, CURLOPT_HTTPHEADER, NULL);
+  xai__free_secret(&x->owner->mem, x->headers, x->headers_size);
+  x->headers = NULL;
+}
+
+const char *xai_curl_version(void) {
+  return curl_version_info(CURLVERSION_NOW)->version;
+}

@@ -1,0 +1,76 @@
+/* xai_transport.h - what a mover of bytes must offer. No libcurl type in sight.
+ * SPDX-License-Identifier: MIT
+ *
+ * An exchange is one HTTP request and its answer. The client starts it; the transport tells the sink what
+ * comes, in the order status, header..., body..., done. After `done` or after a cancel nothing more is told.
+ */
+#ifndef XAI_TRANSPORT_H
+#define XAI_TRANSPORT_H
+
+#include "xai_buf.h"
+
+/* Everything an attempt needs; borrowed until the exchange is over. */
+typedef struct xai_exchange_request {
+  const char *method;
+  const char *url;
+  const xai_header *headers; /* complete, Authorization included   */
+  size_t header_count;
+  xai_str body;
+  uint32_t connect_ms; /* resolving and connecting           */
+  uint32_t handshake_ms;
+  size_t max_headers;
+  size_t max_response;
+  bool stream; /* many small pieces are expected     */
+} xai_exchange_request;
+
+typedef struct xai_exchange_end {
+  xai_code code;      /* XAI_OK: a whole answer was read, as its framing announced                 */
+  bool sent;          /* at least one byte of the request may have reached the peer                */
+  bool not_processed; /* the peer says that it did not process it (HTTP/2 REFUSED_STREAM, GOAWAY)  */
+  const char
+    *phase;         /* "resolve", "connect", "handshake", "send", "wait", "headers", "body", "done"; static */
+  char detail[200]; /* for the message; no secrets: host, port, what the library said            */
+} xai_exchange_end;
+
+/* Where the news of one exchange goes. The functions may not start or cancel exchanges of the transport. */
+typedef struct xai_sink {
+  void *user;
+  /* Final status (not 1xx). Called once, before headers. */
+  void (*status)(void *user, int status);
+  /* One header, name and value trimmed. A negative code ends the exchange with it. */
+  xai_code (*header)(void *user, xai_str name, xai_str value);
+  /* XAI_OK: taken. XAI_MORE: nothing taken, pause until xai__transport_resume, then offer the same bytes
+   * again. Negative: end the exchange with it. */
+  xai_code (*body)(void *user, const char *bytes, size_t len);
+  void (*done)(void *user, const xai_exchange_end *end);
+} xai_sink;
+
+typedef struct xai_transport xai_transport;
+typedef struct xai_exchange xai_exchange;
+
+typedef struct xai_transport_ops {
+  /* NULL without memory (nothing was told to the sink). Never blocks; never calls the sink before a step. */
+  xai_exchange *(*start)(xai_transport *self, const xai_exchange_request *request, const xai_sink *sink);
+  void (*cancel)(xai_transport *self,
+                 xai_exchange *exchange); /* closes its connection; nothing more is told */
+  void (*resume)(xai_transport *self,
+                 xai_exchange *exchange); /* after a pause; bytes come with the next step */
+  /* Move bytes; wait at most wait_ms. `now` is the client's clock. XAI_ERR_NOMEM or XAI_OK. */
+  xai_code (*step)(xai_transport *self, uint64_t now, uint32_t wait_ms);
+  /* Wake the descriptor at this moment of the client's clock; UINT64_MAX: never. */
+  void (*alarm)(xai_transport *self, uint64_t at, uint64_t now);
+  int (*fd)(const xai_transport *self);
+  /* Milliseconds until it wants a step for its own timers; -1: none. */
+  int64_t (*timeout)(const xai_transport *self, uint64_t now);
+  void (*free)(xai_transport *self);
+} xai_transport_ops;
+
+struct xai_transport {
+  const xai_transport_ops *ops;
+};
+
+/* ca_file, proxy: as in xai_config. NULL with err filled: XAI_ERR_NOMEM. */
+xai_transport *xai__transport_curl_new(const xai_mem *mem, const xai_config *config, xai_error *err);
+xai_transport *xai__transport_scripted_new(const xai_mem *mem, xai_error *err);
+
+#endif

@@ -1,0 +1,581 @@
+/* xai_transport_curl.c - moves the bytes of exchanges with libcurl's multi interface.
+ * SPDX-License-Identifier: MIT
+ *
+ * Sockets and timers are ours to watch (xai_poll), so that any loop can wait for one descriptor. libcurl's
+ * own memory is not taken from xai_mem: its hook is process-wide, so it belongs to the program, not to us.
+ */
+#define _POSIX_C_SOURCE 200809L
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "xai_curl.h"
+#include "xai_err.h"
+#include "xai_quiet.h"
+
+#define NEVER UINT64_MAX
+#define READY_ROOM 64   /* sockets served in one go                         */
+#define READY_ROUNDS 16 /* ... and goes in one step: a step must end        */
+#define SPARE_MAX 64    /* easy handles kept for reuse, some 6 KiB each     */
+#define IDLE_CONNECTIONS 256L
+
+/* ---- small helpers ---- */
+
+static net *net_of(const xai_transport *base) {
+  return (net *)(uintptr_t)base;
+}
+
+static uint64_t later(uint64_t from, uint64_t ms) {
+  return ms > NEVER - from ? NEVER : from + ms;
+}
+
+/* The moment at which anything is due, told to whoever watches the descriptor. */
+static void net_rearm(net *self) {
+  uint64_t due = self->resume != NULL || self->doomed ? 0 : self->curl_due;
+  if (self->connect_due < due) due = self->connect_due;
+  if (self->alarm_due < due) due = self->alarm_due;
+  xai__poll_due(self->poll, due);
+}
+
+static char *copy_text(const xai_mem *mem, const char *text) {
+  char *copy = xai__alloc(mem, strlen(text) + 1);
+  if (copy != NULL) memcpy(copy, text, strlen(text));
+  return copy;
+}
+
+static void free_text(const xai_mem *mem, char *text) {
+  if (text != NULL) xai__free_secret(mem, text, strlen(text) + 1);
+}
+
+/* Where connections are limited an exchange may have to wait for one, which is not the network's fault. */
+static void limit_connecting(net *self, net_exchange *x) {
+  bool limited = x->request->connect_ms != XAI_NO_LIMIT && !self->queueing;
+  x->connect_due = limited ? later(xai__poll_now(), x->request->connect_ms) : NEVER;
+  if (x->connect_due < self->connect_due) self->connect_due = x->connect_due;
+}
+
+static void forget_resume(net_exchange *x) {
+  net_exchange **link = &x->owner->resume;
+  while (*link != NULL && *link != x) link = &(*link)->resume;
+  if (*link == x) *link = x->resume;
+}
+
+/* ---- what libcurl tells and asks, always inside a step ---- */
+
+static void fail_in_callback(net_exchange *x, xai_code code) {
+  if (x->code == XAI_OK) x->code = code;
+}
+
+static xai_code tell_line(net_exchange *x, xai_str line) {
+  xai_head_kind kind;
+  xai_str name, value;
+  xai_code code = xai__head_line(&x->head, line, &kind, &name, &value);
+  if (code != XAI_OK) return code;
+  x->owner->news = true;
+  if (kind == XAI_HEAD_STATUS) x->sink.status(x->sink.user, x->head.status);
+  if (kind == XAI_HEAD_FIELD) return x->sink.header(x->sink.user, name, value);
+  return XAI_OK;
+}
+
+static size_t on_header(char *bytes, size_t one, size_t len, void *user) {
+  net_exchange *x = user;
+  (void)one;
+  if (x->code != XAI_OK) return 0;
+  xai_code code = tell_line(x, (xai_str){bytes, len});
+  if (code >= XAI_OK) return len;
+  fail_in_callback(x, code);
+  return 0;
+}
+
+static size_t on_body(char *bytes, size_t one, size_t len, void *user) {
+  net_exchange *x = user;
+  (void)one;
+  if (x->code != XAI_OK) return len + 1;
+  if (len == 0) return 0;
+  xai_code code = XAI_ERR_TOO_BIG;
+  if (len <= x->request->max_response - x->taken) {
+    x->owner->news = true;
+    code = x->sink.body(x->sink.user, bytes, len);
+  }
+  if (code == XAI_MORE) {
+    x->paused = true;
+    return CURL_WRITEFUNC_PAUSE;
+  }
+  if (code < XAI_OK) {
+    fail_in_callback(x, code);
+    return len + 1;
+  }
+  x->taken += len;
+  return len;
+}
+
+static size_t on_read(char *to, size_t one, size_t room, void *user) {
+  net_exchange *x = user;
+  (void)one;
+  size_t left = x->request->body.len - x->given;
+  size_t len = left < room ? left : room;
+  if (len > 0) memcpy(to, x->request->body.ptr + x->given, len);
+  x->given += len;
+  return len;
+}
+
+/* libcurl repeats a request by itself when a reused connection dies. A body that cannot be read a second
+ * time turns that into an error, and whether to repeat is decided above (R4, F17). */
+static int on_seek(void *user, curl_off_t offset, int origin) {
+  net_exchange *x = user;
+  (void)offset;
+  (void)origin;
+  return x->given == 0 ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL;
+}
+
+#if XAI_CURL_TELLS_READY
+/* Has a kept connection something to read before anything was asked? Then it is at its end, or what comes is
+ * nobody's answer (F16, F26). libcurl looks seldom, and takes a surplus for life. A connection of our own may
+ * hold the tickets of its handshake. */
+static bool has_died(const net_exchange *x, int local_port) {
+  return !x->fresh && xai__sockets_readable(&x->owner->sockets, local_port);
+}
+
+/* Comes each time that a connection is ready and the request would be written, so the second time is a
+ * repeat, also one of which no body byte had left. */
+static int on_ready(void *user, char *ip, char *local_ip, int port, int local_port) {
+  net_exchange *x = user;
+  (void)ip;
+  (void)local_ip;
+  (void)port;
+  x->stale = x->tries == 0 && has_died(x, local_port);
+  if (x->stale) return CURL_PREREQFUNC_ABORT;
+  x->tries++;
+  return x->tries == 1 || xai__curl_may_repeat(x) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+}
+#endif
+
+static net_exchange *exchange_of(CURL *easy) {
+  net_exchange *x = NULL;
+  curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&x);
+  return x;
+}
+
+/* Child processes shall not inherit connections, and why there is no socket is worth telling (F93). */
+static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_sockaddr *address) {
+  net_exchange *x = user;
+  (void)purpose;
+#if defined(SOCK_CLOEXEC)
+  int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+#else
+  int fd = socket(address->family, address->socktype, address->protocol);
+  if (fd >= 0) fcntl(fd, F_SETFD, FD_CLOEXEC);
+#endif
+  x->fresh = true;
+  if (fd < 0) x->open_errno = errno;
+  if (fd < 0 || xai__sockets_add(&x->owner->sockets, fd) == XAI_OK) return fd < 0 ? CURL_SOCKET_BAD : fd;
+  fail_in_callback(x, XAI_ERR_NOMEM);
+  close(fd);
+  return CURL_SOCKET_BAD;
+}
+
+/* May come long after the exchange that opened it. */
+static int on_close(void *user, curl_socket_t fd) {
+  net *self = user;
+  xai__sockets_remove(&self->sockets, fd);
+  return close(fd);
+}
+
+/* Connecting waits to write, a handshake to read. libcurl's own time of connecting includes the handshake in
+ * some versions. (While resolving it may wait to read from its resolver.) */
+static void note_link(net_exchange *x, unsigned want) {
+  if (x == NULL || x->linked || xai__curl_was_ready(x)) return;
+  x->linked = want == XAI_POLL_IN && xai__curl_has_time(x, CURLINFO_NAMELOOKUP_TIME_T);
+}
+
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *had) {
+  static const unsigned wants[] = {
+    [CURL_POLL_IN] = XAI_POLL_IN,
+    [CURL_POLL_OUT] = XAI_POLL_OUT,
+    [CURL_POLL_INOUT] = XAI_POLL_IN | XAI_POLL_OUT,
+    [CURL_POLL_REMOVE] = 0,
+  };
+  net *self = user;
+  unsigned want = wants[what];
+  net_exchange *x = exchange_of(easy);
+  note_link(x, want);
+  if (xai__poll_watch(self->poll, fd, (unsigned)(uintptr_t)had, want) == XAI_OK) {
+    if (want != 0) curl_multi_assign(self->multi, fd, (void *)(uintptr_t)want);
+    return 0;
+  }
+  /* Unwatched it would hang; an error returned here would kill all the others too. */
+  if (x != NULL) fail_in_callback(x, XAI_ERR_NOMEM);
+  self->doomed = true;
+  return 0;
+}
+
+static int on_timer(CURLM *multi, long wait_ms, void *user) {
+  net *self = user;
+  (void)multi;
+  /* Our clock is rounded down: one more, or the timer would be early and libcurl set it again. */
+  if (wait_ms < 0) self->curl_due = NEVER;
+  else self->curl_due = wait_ms == 0 ? 0 : xai__poll_now() + (uint64_t)wait_ms + 1;
+  return 0;
+}
+
+/* ---- starting and ending ---- */
+
+static void unlink_active(net *self, net_exchange *x) {
+  if (x->prev != NULL) x->prev->next = x->next;
+  else self->active = x->next;
+  if (x->next != NULL) x->next->prev = x->prev;
+  x->prev = x->next = NULL;
+}
+
+static void link_active(net *self, net_exchange *x) {
+  x->prev = NULL;
+  x->next = self->active;
+  if (x->next != NULL) x->next->prev = x;
+  self->active = x;
+}
+
+static void destroy(net_exchange *x) {
+  if (x->easy != NULL) curl_easy_cleanup(x->easy);
+  xai__free(&x->owner->mem, x, sizeof *x);
+}
+
+/* Forget what belongs to one exchange and keep the handle, with all that never changes, for the next. */
+static void recycle(net *self, net_exchange *x) {
+  xai__curl_clear_request(x);
+  *x = (net_exchange){.owner = self, .easy = x->easy};
+  if (self->spare_count == SPARE_MAX) {
+    destroy(x);
+    return;
+  }
+  x->next = self->spare;
+  self->spare = x;
+  self->spare_count++;
+}
+
+static net_exchange *take_spare(net *self) {
+  net_exchange *x = self->spare;
+  self->spare = x->next;
+  self->spare_count--;
+  x->next = NULL;
+  return x;
+}
+
+#define MUST(option, value) (ok = curl_easy_setopt(x->easy, option, value) == CURLE_OK && ok)
+
+static bool set_callbacks(net_exchange *x) {
+  bool ok = true;
+  MUST(CURLOPT_PRIVATE, x);
+  MUST(CURLOPT_ERRORBUFFER, x->words);
+  MUST(CURLOPT_HEADERFUNCTION, on_header);
+  MUST(CURLOPT_HEADERDATA, x);
+  MUST(CURLOPT_WRITEFUNCTION, on_body);
+  MUST(CURLOPT_WRITEDATA, x);
+  MUST(CURLOPT_READFUNCTION, on_read);
+  MUST(CURLOPT_READDATA, x);
+  MUST(CURLOPT_SEEKFUNCTION, on_seek);
+  MUST(CURLOPT_SEEKDATA, x);
+  MUST(CURLOPT_OPENSOCKETFUNCTION, on_open);
+  MUST(CURLOPT_OPENSOCKETDATA, x);
+  MUST(CURLOPT_CLOSESOCKETFUNCTION, on_close);
+  MUST(CURLOPT_CLOSESOCKETDATA, x->owner);
+#if XAI_CURL_TELLS_READY
+  MUST(CURLOPT_PREREQFUNCTION, on_ready);
+  MUST(CURLOPT_PREREQDATA, x);
+#endif
+  return ok;
+}
+
+#undef MUST
+
+static net_exchange *make_exchange(net *self) {
+  net_exchange *x = xai__alloc(&self->mem, sizeof *x);
+  if (x == NULL) return NULL;
+  x->owner = self;
+  x->easy = curl_easy_init();
+  if (x->easy != NULL && xai__curl_set_fixed(x->easy, self) && set_callbacks(x)) return x;
+  destroy(x);
+  return NULL;
+}
+
+/* Out of libcurl's hands; a connection in the middle of an answer is closed by that. */
+static void detach(net *self, net_exchange *x) {
+  fail_in_callback(x, XAI_ERR_CANCELLED); /* whatever libcurl still calls, the sink hears nothing of it */
+  if (x->resuming) forget_resume(x);
+  curl_multi_remove_handle(self->multi, x->easy);
+  unlink_active(self, x);
+  if (self->active == NULL) self->connect_due = NEVER;
+  recycle(self, x);
+}
+
+/* Its connection turned out dead before anything was written, so this is no resend. */
+static bool start_afresh(net *self, net_exchange *x) {
+  if (!x->stale || x->code != XAI_OK) return false;
+  x->stale = false;
+  x->words[0] = '\0';
+  curl_multi_remove_handle(self->multi, x->easy);
+  limit_connecting(self, x);
+  return xai__curl_set_fresh(x, true) && curl_multi_add_handle(self->multi, x->easy) == CURLM_OK;
+}
+
+static void finish(net *self, net_exchange *x, CURLcode result) {
+  if (start_afresh(self, x)) return;
+  xai_exchange_end end;
+  xai__curl_describe(x, result, &end);
+  xai_sink sink = x->sink;
+  self->news = true;
+  detach(self, x);
+  sink.done(sink.user, &end);
+}
+
+static xai_exchange *net_start(xai_transport *base, const xai_exchange_request *request,
+                               const xai_sink *sink) {
+  net *self = net_of(base);
+  net_exchange *x = self->spare != NULL ? take_spare(self) : make_exchange(self);
+  if (x == NULL) return NULL;
+  x->request = request;
+  x->sink = *sink;
+  xai__head_init(&x->head, request->max_headers);
+  if (!xai__curl_set_request(x) || curl_multi_add_handle(self->multi, x->easy) != CURLM_OK) {
+    recycle(self, x);
+    return NULL;
+  }
+  link_active(self, x);
+  limit_connecting(self, x);
+  net_rearm(self);
+  return (xai_exchange *)(void *)x;
+}
+
+static void net_cancel(xai_transport *base, xai_exchange *exchange) {
+  net *self = net_of(base);
+  xai_quiet quiet = xai__quiet_begin();
+  detach(self, (net_exchange *)(void *)exchange);
+  xai__quiet_end(&quiet);
+  net_rearm(self);
+}
+
+/* libcurl hands out what it holds at once when unpaused, so that has to wait for a step. */
+static void net_resume(xai_transport *base, xai_exchange *exchange) {
+  net *self = net_of(base);
+  net_exchange *x = (net_exchange *)(void *)exchange;
+  if (!x->paused || x->resuming) return;
+  x->resuming = true;
+  x->resume = self->resume;
+  self->resume = x;
+  net_rearm(self);
+}
+
+/* ---- a step ---- */
+
+static void unpause_all(net *self) {
+  while (self->resume != NULL) {
+    net_exchange *x = self->resume;
+    self->resume = x->resume;
+    x->resume = NULL;
+    x->resuming = x->paused = false;
+    CURLcode result = curl_easy_pause(x->easy, CURLPAUSE_CONT);
+    if (result != CURLE_OK) finish(self, x, result); /* libcurl would not end it by itself */
+  }
+}
+
+static CURLMcode run_timer(net *self) {
+  if (self->curl_due == NEVER || self->curl_due > xai__poll_now()) return CURLM_OK;
+  int running;
+  self->curl_due = NEVER; /* it may be set again in here */
+  return curl_multi_socket_action(self->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+}
+
+static CURLMcode serve(net *self, const xai_poll_ready *ready, size_t count) {
+  CURLMcode worst = CURLM_OK;
+  for (size_t i = 0; i < count; i++) {
+    int what = 0, running;
+    if (ready[i].what & XAI_POLL_IN) what |= CURL_CSELECT_IN;
+    if (ready[i].what & XAI_POLL_OUT) what |= CURL_CSELECT_OUT;
+    if (ready[i].what & XAI_POLL_ERR) what |= CURL_CSELECT_ERR;
+    CURLMcode result = curl_multi_socket_action(self->multi, ready[i].fd, what, &running);
+    if (result != CURLM_OK) worst = result;
+  }
+  return worst;
+}
+
+static void collect(net *self) {
+  CURLMsg *message;
+  int left;
+  while ((message = curl_multi_info_read(self->multi, &left)) != NULL) {
+    if (message->msg != CURLMSG_DONE) continue;
+    CURLcode result = message->data.result; /* the message dies with the handle's removal */
+    finish(self, exchange_of(message->easy_handle), result);
+  }
+}
+
+/* libcurl has one limit for connecting and handshake together; the first half is held here. Only after the
+ * sockets were served: a program that was busy elsewhere must not lose connections made meanwhile. */
+static void end_unconnected(net *self) {
+  uint64_t now = self->connect_due == NEVER ? 0 : xai__poll_now();
+  if (now < self->connect_due) return;
+  self->connect_due = NEVER;
+  xai_quiet quiet = xai__quiet_begin();
+  for (net_exchange *x = self->active, *next; x != NULL; x = next) {
+    next = x->next;
+    if (x->connect_due == NEVER) continue;
+    bool due = x->connect_due <= now;
+    x->late = due && !xai__curl_was_ready(x) && !x->linked && !xai__curl_has_time(x, CURLINFO_CONNECT_TIME_T);
+    if (due) x->connect_due = NEVER;
+    else if (x->connect_due < self->connect_due) self->connect_due = x->connect_due;
+    if (x->late) finish(self, x, CURLE_OPERATION_TIMEDOUT);
+  }
+  xai__quiet_end(&quiet);
+}
+
+static void end_doomed(net *self) {
+  if (!self->doomed) return;
+  self->doomed = false;
+  for (net_exchange *x = self->active, *next; x != NULL; x = next) {
+    next = x->next;
+    if (x->code != XAI_OK) finish(self, x, CURLE_OUT_OF_MEMORY);
+  }
+}
+
+static CURLMcode turn(net *self, const xai_poll_ready *ready, size_t count) {
+  xai_quiet quiet = xai__quiet_begin();
+  unpause_all(self);
+  CURLMcode served = serve(self, ready, count);
+  CURLMcode timed = run_timer(self);
+  collect(self);
+  end_doomed(self);
+  xai__quiet_end(&quiet);
+  return served != CURLM_OK ? served : timed;
+}
+
+static bool has_work(const net *self) {
+  if (self->resume != NULL || self->doomed || self->curl_due == 0) return true;
+  return self->curl_due != NEVER && self->curl_due <= xai__poll_now();
+}
+
+static xai_code net_step(xai_transport *base, uint64_t now, uint32_t wait_ms) {
+  net *self = net_of(base);
+  xai_poll_ready ready[READY_ROOM];
+  CURLMcode result = CURLM_OK;
+  (void)now;
+  self->news = false;
+  if (has_work(self)) result = turn(self, NULL, 0);
+  net_rearm(self);
+  size_t count = xai__poll_wait(self->poll, self->news ? 0 : wait_ms, ready, READY_ROOM);
+  for (int round = 0; count > 0 || has_work(self); round++) {
+    CURLMcode fresh = turn(self, ready, count);
+    if (fresh != CURLM_OK) result = fresh;
+    if (count < READY_ROOM || round == READY_ROUNDS) break;
+    count = xai__poll_wait(self->poll, 0, ready, READY_ROOM);
+  }
+  end_unconnected(self);
+  net_rearm(self);
+  return result == CURLM_OUT_OF_MEMORY ? XAI_ERR_NOMEM : XAI_OK;
+}
+
+/* Level-triggered: the descriptor stays readable from then on until the alarm is moved. */
+static void net_alarm(xai_transport *base, uint64_t at, uint64_t now) {
+  net *self = net_of(base);
+  uint64_t left = at > now ? at - now : 0;
+  self->alarm_due = at == NEVER ? NEVER : later(xai__poll_now(), left);
+  net_rearm(self);
+}
+
+static int net_fd(const xai_transport *base) {
+  return xai__poll_fd(net_of(base)->poll);
+}
+
+static int64_t net_timeout(const xai_transport *base, uint64_t now) {
+  const net *self = net_of(base);
+  (void)now; /* libcurl's timers run on the system's clock, whatever the client's may be */
+  if (self->resume != NULL || self->doomed) return 0;
+  uint64_t due = self->curl_due < self->connect_due ? self->curl_due : self->connect_due;
+  if (due == NEVER) return -1;
+  uint64_t real = xai__poll_now();
+  return due > real ? (int64_t)(due - real) : 0;
+}
+
+static void net_free(xai_transport *base) {
+  net *self = net_of(base);
+  xai_mem mem = self->mem;
+  xai_quiet quiet = xai__quiet_begin();
+  while (self->active != NULL) detach(self, self->active);
+  while (self->spare != NULL) destroy(take_spare(self));
+  if (self->multi != NULL) curl_multi_cleanup(self->multi); /* still tells the watcher of closed sockets */
+  xai__quiet_end(&quiet);
+  xai__poll_free(self->poll);
+  xai__sockets_deinit(&self->sockets);
+  free_text(&mem, self->ca_file);
+  free_text(&mem, self->proxy);
+  xai__free(&mem, self, sizeof *self);
+}
+
+static const xai_transport_ops net_ops = {net_start, net_cancel, net_resume,  net_step,
+                                          net_alarm, net_fd,     net_timeout, net_free};
+
+/* ---- making one ---- */
+
+/* The only process-wide state of the library: libcurl's own, set up once and never torn down, because other
+ * users of libcurl may live in this process. */
+static pthread_once_t global_once = PTHREAD_ONCE_INIT;
+static CURLcode global_result;
+
+static void global_init(void) {
+  global_result = curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+/* A bundle in one file, which libcurl can keep in its cache. A wrong path that somebody gave is used all
+ * the same: the failure names it, and trust never widens by accident. */
+static const char *find_bundle(const xai_config *config) {
+  static const char *const usual[] = {"/etc/ssl/certs/ca-certificates.crt",
+                                      "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"};
+  if (config->ca_file != NULL) return config->ca_file;
+  const char *given = getenv("SSL_CERT_FILE");
+  if (given == NULL || *given == '\0') given = getenv("CURL_CA_BUNDLE");
+  if (given != NULL && *given != '\0') return given;
+  for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)
+    if (access(usual[i], R_OK) == 0) return usual[i];
+  return NULL;
+}
+
+static bool copy_config(net *self, const xai_config *config) {
+  const char *bundle = find_bundle(config);
+  if (bundle != NULL) self->ca_file = copy_text(&self->mem, bundle);
+  if (config->proxy != NULL) self->proxy = copy_text(&self->mem, config->proxy);
+  self->queueing = config->max_connections != 0;
+  return (bundle == NULL || self->ca_file != NULL) && (config->proxy == NULL || self->proxy != NULL);
+}
+
+static bool open_multi(net *self, const xai_config *config) {
+  self->multi = curl_multi_init();
+  xai__sockets_init(&self->sockets, &self->mem);
+  self->poll = xai__poll_new(&self->mem);
+  if (self->multi == NULL || self->poll == NULL) return false;
+  long most = config->max_connections < INT_MAX ? (long)config->max_connections : INT_MAX;
+  curl_multi_setopt(self->multi, CURLMOPT_MAX_HOST_CONNECTIONS, most);
+  curl_multi_setopt(self->multi, CURLMOPT_MAXCONNECTS, most != 0 ? most : IDLE_CONNECTIONS);
+  curl_multi_setopt(self->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
+  curl_multi_setopt(self->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+  curl_multi_setopt(self->multi, CURLMOPT_SOCKETDATA, self);
+  curl_multi_setopt(self->multi, CURLMOPT_TIMERFUNCTION, on_timer);
+  curl_multi_setopt(self->multi, CURLMOPT_TIMERDATA, self);
+  return true;
+}
+
+xai_transport *xai__transport_curl_new(const xai_mem *mem, const xai_config *config, xai_error *err) {
+  pthread_once(&global_once, global_init);
+  net *self = global_result == CURLE_OK ? xai__alloc(mem, sizeof *self) : NULL;
+  if (self != NULL) {
+    self->base.ops = &net_ops;
+    self->mem = xai__mem(mem);
+    self->curl_due = self->connect_due = self->alarm_due = NEVER;
+    if (copy_config(self, config) && open_multi(self, config)) return &self->base;
+    net_free(&self->base);
+  }
+  xai__fail(err, XAI_ERR_NOMEM, "libcurl could not be set up");
+  return NULL;
+}

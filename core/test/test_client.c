@@ -1,0 +1,846 @@
+/* test_client.c - calls over the scripted wire: attempts, waits, limits, ends. The test owns the clock.
+ * SPDX-License-Identifier: MIT */
+#include "wire.h"
+
+static const char stream_body[] =
+  "event: response.created\n"
+  "data: "
+  "{\"type\":\"response.created\",\"response\":{\"id\":\"r1\",\"object\":\"response\",\"status\":\"in_"
+  "progress\","
+  "\"output\":[]}}\n\n"
+  "event: response.output_item.added\n"
+  "data: "
+  "{\"type\":\"response.output_item.added\",\"output_index\":0,\"item\":{\"type\":\"message\",\"content\":[]}"
+  "}\n\n"
+  "event: response.content_part.added\n"
+  "data: {\"type\":\"response.content_part.added\",\"output_index\":0,\"content_index\":0,"
+  "\"part\":{\"type\":\"output_text\",\"text\":\"\"}}\n\n"
+  "event: response.output_text.delta\n"
+  "data: "
+  "{\"type\":\"response.output_text.delta\",\"output_index\":0,\"content_index\":0,\"delta\":\"Hel\"}\n\n"
+  "event: response.output_text.delta\n"
+  "data: "
+  "{\"type\":\"response.output_text.delta\",\"output_index\":0,\"content_index\":0,\"delta\":\"lo\"}\n\n"
+  "event: response.completed\n"
+  "data: "
+  "{\"type\":\"response.completed\",\"response\":{\"id\":\"r1\",\"object\":\"response\",\"status\":"
+  "\"completed\","
+  "\"output\":[{\"type\":\"message\",\"content\":[{\"type\":\"output_text\",\"text\":\"Hello\"}]}]}}\n\n";
+
+static const char whole_body[] =
+  "{\"id\":\"r1\",\"object\":\"response\",\"status\":\"completed\","
+  "\"output\":[{\"type\":\"message\",\"content\":[{\"type\":\"output_text\",\"text\":\"Hello\"}]}]}";
+
+static const char overloaded[] =
+  "{\"code\":\"The service is currently unavailable\",\"error\":\"Try later.\"}";
+
+#define EVENTS "text/event-stream"
+#define JSON "application/json"
+
+/* ---- the plain ways */
+
+static void streams_text_and_completes(void) {
+  wire w;
+  wire_open(&w);
+  wire_start(&w, "/responses", "{}", true);
+  wire_answer(&w, 200, EVENTS, stream_body);
+  CHECK_INT(w.ends, 1);
+  CHECK_INT(w.outcome, XAI_OUTCOME_COMPLETE);
+  CHECK_INT(w.deltas, 2);
+  CHECK(strcmp(w.text, "Hello") == 0);
+  CHECK(w.response != NULL && strstr(w.response, "\"completed\"") != NULL);
+  CHECK_INT(w.attempts, 1);
+  CHECK_INT(w.attempt[0].outcome, XAI_ATTEMPT_ANSWERED);
+  CHECK_INT(xai_client_pending(w.client), 0);
+  wire_close(&w);
+}
+
+static void reads_a_whole_answer(void) {
+  wire w;
+  wire_open(&w);
+  wire_start(&w, "/responses", "{}", false);
+  wire_answer(&w, 200, JSON, whole_body);
+  CHECK_INT(w.outcome, XAI_OUTCOME_COMPLETE);
+  CHECK_INT(w.deltas, 0);
+  CHECK(strcmp(w.response, whole_body) == 0);
+  wire_close(&w);
+}
+
+static void gives_a_whole_answer_to_a_stream_request_as_one_text_F51(void) {
+  wire w;
+  wire_open(&w);
+  wire_start(&w, "/responses", "{}", true);
+  wire_answer(&w, 200, JSON, whole_body);
+  CHECK_INT(w.deltas, 1);
+  CHECK(strcmp(w.text, "Hello") == 0);
+  CHECK_INT(w.outcome, XAI_OUTCOME_COMPLETE);
+  CHECK(w.flags & XAI_FLAG_NOT_STREAMED);
+  wire_close(&w);
+}
+
+static void sends_the_key_and_what_was_asked(void) {
+  wire w;
+  wire_open(&w);
+  wire_start(&w, "/responses?x=1", "{\"a\":1}", true);
+  xai_wire_request request;
+  CHECK_INT(xai_wire_next(w.client, &request), XAI_OK);
+  CHECK_STR(xai_str_of(request.method), "POST");
+  CHECK_STR(xai_str_of(request.url), "http://wire/v1/responses?x=1");
+  CHECK_STR(request.body, "{\"a\":1}");
+  bool key = false, accept = false, trace = false;
+  for (size_t i = 0; i < request.header_count; i++) {
+    const xai_header *h = &request.headers[i];
+    key |= strcmp(h->name, "Authorization") == 0 && strcmp(h->value, "Bearer xai-test-key") == 0;
+    accept |= strcmp(h->name, "Accept") == 0 && strcmp(h->value, "text/event-stream") == 0;
+    trace |= strcmp(h->name, "x-client-request-id") == 0 && strlen(h->value) == 36;
+  }
+  CHECK(key && accept && trace);
+  CHECK_INT(xai_wire_next(w.client, &request), XAI_MORE);
+  wire_close(&w);
+}
+
+/* ---- attempts (R4) */
+
+static void repeats_a_503_once_and_reports_two_attempts_F30(void) {
+  wire w;
+  wire_open(&w);
+  wire_start(&w, "/responses", "{}", false);
+  wire_answer(&w, 503, JSON, overloaded);
+  CHECK_INT(w.ends, 0);
+  CHECK_INT(w.retries, 1);
+  CHECK_INT(wire_request_id(&w), 0);
+  wire_pass(&w, 8000);
+  wire_answer(&w, 200, JSON, whole_body);
+  CHECK_INT(w.outcome, XAI_OUTCOME_COMPLETE);
+  CHECK_INT(w.attempts, 2);
+  CHECK_INT(w.attempt[0].outcome, XAI_ATTEMPT_REFUSED);
+  CHECK_INT(w.attempt[0].http_status, 503);
+  CHECK(w.attempt[1].waited_ms > 0);
+  CHECK_INT(w.error.code, XAI_OK);
+  wire_close(&w);
+}
+
+static void does_not_repeat_what_may_have_been_billed_F17(void) {
+  wire w;
+  wire_open(&w);
+  wire_start(&w, "/responses", "{}", false);
+  xai_wire_finish(w.client, wire_request_id(&w), XAI_WIRE_RESET);
+  wire_pull(&w);
+  CHECK_INT(w.ends, 1);
+  CHECK_INT(w.outcome, XAI_OUTCOME_FAILED);
+  CHECK_INT(w.attempts, 1);
+  CHECK_INT(w.attempt[0].outcome, XAI_ATTEMPT_UNKNOWN);
+  CHECK_INT(w.error.kind, XAI_KIND_NETWORK);
+  CHECK(w.error.retryable);
+  wire_close(&w);
+}
+
+static void repeats_an_unknown_attempt_when_the_caller_allows_it(void) {
+  wire w;
+  wire_open(&w);
+  xai_request request = XAI_REQUEST_INIT;
+  request.path = "/responses";
+  request.body = xai_str_of("{}");
+  request.retry_unknown = true;
+  xai_call_start(w.client, &request, NULL);
+  xai_wire_finish(w.client, wire_request_id(&w), XAI_WIRE_RESET);
+  wire_pass(&w, 8000);
+  wire_answer(&w, 200, JSON, whole_body);
+  CHECK_INT(w.outcome, XAI_OUTCOME_COMPLETE);
+  CHECK_INT(w.attempts, 2);
+  wire_close(&w);
+}
+
+static void repeats_a_refused_connection_until_the_attempts_are_used_F06(void) {
+  wire w;
+  wire_open(&w);
+  wire_start(&w, "/responses", "{}", false);
+  int requests = 0;
+  for (int i = 0; i < 10 && w.ends == 0; i++) {
+    uint32_t id = wire_request_id(&w);
+    if (id != 0) {
+      requests++;
+      xai_wire_finish(w.client, id, XAI_WIRE_REFUSED);
+    }
+    wire_pass(&w, 8000);
+  }
+  CHECK_INT(requests, 3);
+  CHECK_INT(w.outcome, XAI_OUTCOME_FAILED);
+  CHECK_INT(w.attempt[2].outcome, XAI_ATTEMPT_NOT_SENT);
+  CHECK_INT(w.error.code, XAI_ERR_CONNECT);
+  wire_close(&w);
+}
+
+static void never_repeats_a_failed_handshake_F08(void) {
+  wire w;
+  wire_open(&w);
+  wire_start(&w, "/responses", "{}", false);
+  xai_wire_finish(w.client, wire_request_id(&w), XAI_WIRE_TLS);
+  wire_pull(&w);
+  CHECK_INT(w.ends, 1);
+  CHECK_INT(w.error.kind, XAI_KIND_TLS);
+  wire_close(&w);
+}
+
+static void waits_as_long_as_the_server_asks_F66(void) {
+  wire w;
+  wire_open(&w);
+  wire_start(&w, "/responses", "{}", false);
+  uint32_t id = wire_request_id(&w);
+  wire_head(&w, id, 429, JSON);
+  xai_wire_header(w.client, id, "Retry-After", "7");
+  xai_wire_finish(w.client, id, XAI_WIRE_DONE);
+  wire_pass(&w, 6999);
+  CHECK_INT(wire_request_id(&w), 0);
+  wire_pass(&w, 1);
+  wire_answer(&w, 200, JSON, whole_body);
+  CHECK_INT(w.outcome, XAI_OUTCOME_COMPLETE);
+  wire_close(&w);
+}
+
+static void does_not_sleep_a_day_F67(void) {
+  wire w;
+  wire_open(&w);
+  wire_start(&w, "/responses", "{}", false);
+  uint32_t id = wire_request_id(&w);
+  wire_head(&w, id, 429, JSON);
+  xai_wire_header(w.client, id, "Retry-After", "86400");
+  xai_wire_finish(w.client, id, XAI_WIRE_DONE);
+  wire_pull(&w);
+  CHECK_INT(w.ends, 1);
+  CHECK_INT(w.outcome, XAI_OUTCOME_REFUSED);
+  CHECK_INT(w.error.retry_after_ms, 86400000);
+  wire_close(&w);
+}
+
+static void does_not_repeat_when_the_server_forbids_it(void) {
+  wire w;
+  wire_open(&w);
+  wire_start(&w, "/responses", "{}", false);
+  uint32_t id = wire_request_id(&w);
+  wire_head(&w, id, 503, JSON);
+  xai_wire_header(w.client, id, "x-should-retry", "false");
+  xai_wire_finish(w.client, id, XAI_WIRE_DONE);
+  wire_pull(&w);
+  CHECK_INT(w.ends, 1);
+  CHECK_INT(w.outcome, XAI_OUTCOME_REFUSED);
+  wire_close(&w);
+}
+
+static void bounds_all_retries_together_R5(void) {
+  wire w;
+  wire_open(&w);
+  int requests = 0;
+  for (int i = 0; i < 200; i++) wire_start(&w, "/responses", "{}", false);
+  for (int turn = 0; turn < 9; turn++) {
+    uint32_t id;
+    while ((id = wire_request_id(&w)) != 0) {
+      requests++;
+      wire_head(&w, id, 503, JSON);
+      xai_wire_finish(w.client, id, XAI_WIRE_DONE);
+    }
+    wire_pass(&w, 1000);
+  }
+  CHECK_INT(w.ends, 200);
+  CHECK(requests <= 200 + 20 + 10);
+  CHECK(requests > 200);
+  wire_close(&w);
+}
+
+static void repeats_a_busy_answer_inside_a_200_F50(void) {
+  wire w;
+  wire_open(&w);
+  wire_start(&w, "/responses", "{}", true);
+  wire_answer(&w, 200, JSON, overloaded);
+  CHECK_INT(w.retries, 1);
+  wire_pass(&w, 8000);
+  uint32_t id = wire_request_id(&w);
+  wire_head(&w, id, 200, EVENTS);
+  char frame[256];
+  snprintf(frame, sizeof frame, "data: %s\n\n", overloaded);
+  wire_bytes(&w, id, frame, strlen(frame));
+  wire_pull(&w);
+  CHECK_INT(w.retries, 2);
+  CHECK(!xai_wire_live(w.client, id));
+  wire_pass(&w, 8000);
+  wire_answer(&w, 200, EVENTS, stream_body);
+  CHECK_INT(w.outcome, XAI_OUTCOME_COMPLETE);
+  CHECK_INT(w.attempts, 3);
+  CHECK_INT(w.ends, 1);
+  wire_close(&w);
+}
+
+static void does_not_repeat_once_output_was_given_F48(void) {
+  wire w;
+  wire_open(&w);
+  wire_start(&w, "/responses", "{}", true);
+  uint32_t id = wire_request_id(&w);
+  wire_head(&w, id, 200, EVENTS);
+  wire_bytes(&w, id, stream_body, (size_t)(strstr(stream_body, "event: response.completed") - stream_body));
+  xai_wire_finish(w.client, id, XAI_WIRE_RESET);
+  wire_pull(&w);
+  CHECK_INT(w.ends, 1);
+  CHECK_INT(w.outcome, XAI_OUTCOME_INCOMPLETE);
+  CHECK(strcmp(w.reason, "reset") == 0);
+  CHECK(strcmp(w.text, "Hello") == 0);
+  CHECK_INT(w.error.kind, XAI_KIND_TRUNCATED);
+  CHECK(w.response != NULL && strstr(w.response, "Hello") != NULL);
+  wire_close(&w);
+}
+
+/* ---- ends (R3) */
+
+static void cut_anywhere_is_never_complete_F44(void) {
+  size_t len = strlen(stream_body);
+  for (size_t cut = 0; cut <= len; cut++) {
+    wire w;
+    wire_open(&w);
+    wire_start(&w, "/responses", "{}", true);
+    uint32_t id = wire_request_id(&w);
+    wire_head(&w, id, 200, EVENTS);
+    wire_bytes(&w, id, stream_body, cut);
+    xai_wire_finish(w.client, id, cut % 2 ? XAI_WIRE_RESET : XAI_WIRE_DONE);
+    wire_pull(&w);
+    CHECK_INT(w.ends, 1);
+    /* The event is over with its empty line: the last byte. */
+    if (cut < len) CHECK(w.outcome != XAI_OUTCOME_COMPLETE);
+    else CHECK_INT(w.outcome, XAI_OUTCOME_COMPLETE);
+    wire_close(&w);
+  }
+}
+
+static void a_body_cut_in_one_place_is_never_whole_F25(void) {
+  wire w;
+  wire_open(&w);
+  wire_start(&w, "/responses", "{}", false);
+  uint32_t id = wire_request_id(&w);
+  wire_head(&w, id, 200, JSON);
+  wire_bytes(&w, id, whole_body, strlen(whole_body)); /* parses, but more was announced */
+  xai_wire_finish(w.client, id, XAI_WIRE_SHORT);
+  wire_pull(&w);
+  CHECK(w.outcome == XAI_OUTCOME_FAILED || w.outcome == XAI_OUTCOME_INCOMPLETE);
+  CHECK_INT(w.error.code, XAI_ERR_SHORT);
+  wire_close(&w);
+}
+
+static void ends_at_the_final_event_while_the_server_holds_on_F47(void) {
+  wire w;
+  wire_open(&w);
+  wire_start(&w, "/responses", "{}", true);
+  uint32_t id = wire_request_id(&w);
+  wire_head(&w, id, 200, EVENTS);
+  wire_bytes(&w, id, stream_body, strlen(stream_body));
+  wire_pull(&w);
+  CHECK_INT(w.outcome, XAI_OUTCOME_COMPLETE);
+  CHECK(xai_wire_live(w.client, id)); /* may still come to its end, for reuse */
+  wire_pass(&w, 101);
+  CHECK(!xai_wire_live(w.client, id));
+  wire_close(&w);
+}
+
+static void says_what_came_instead_of_json_F29(void) {
+  wire w;
+  wire_open(&w);
+  wire_start(&w, "/responses", "{}", false);
+  wire_answer(&w, 200, "text/html", "<html>maintenance, xai-secret1234567890abcdef</html>");
+  CHECK_INT(w.outcome, XAI_OUTCOME_FAILED);
+  CHECK_INT(w.error.code, XAI_ERR_NOT_JSON);
+  CHECK(strstr(w.error.message, "text/html") != NULL);
+  CHECK(strstr(w.error.message, "secret1234") == NULL);
+  wire_close(&w);
+}
+
+static void empty_200_fails_F28(void) {
+  wire w;
+  wire_open(&w);
+  wire_start(&w, "/responses", "{}", false);
+  wire_answer(&w, 200, JSON, "");
+  CHECK_INT(w.outcome, XAI_OUTCOME_FAILED);
+  wire_close(&w);
+}
+
+static void names_the_target_of_a_redirect_F31(void) {
+  wire w;
+  wire_open(&w);
+  wire_start(&w, "/responses", "{}", false);
+  uint32_t id = wire_request_id(&w);
+  wire_head(&w, id, 302, NULL);
+  xai_wire_header(w.client, id, "Location", "https://login.example/?token=abc");
+  xai_wire_finish(w.client, id, XAI_WIRE_DONE);
+  wire_pull(&w);
+  CHECK_INT(w.ends, 1);
+  CHECK_INT(w.error.code, XAI_ERR_REDIRECT);
+  CHECK(strstr(w.error.message, "login.example") != NULL);
+  CHECK(strstr(w.error.message, "token") == NULL);
+  wire_close(&w);
+}
+
+static void never_gives_back_the_key_R8(void) {
+  for (int i = 0; i < 3; i++) {
+    wire w;
+    wire_open(&w);
+    wire_start(&w, "/responses", "{}", false);
+    uint32_t id = wire_request_id(&w);
+    xai_wire_status(w.client, id, i == 2 ? 302 : 401);
+    xai_wire_header(w.client, id, "x-request-id", "test-key");
+    xai_wire_header(w.client, id, "x-request-id", "id xai-test-key");
+    if (i == 2)
+      xai_wire_header(w.client, id, "Location", "https://u:xai-test-key@h/xai-test-key?k=xai-test-key");
+    const char *bodies[] = {
+      "{\"code\":\"xai-test-key\",\"error\":\"key xai-test-key is (xai-test-key) bad\"}",
+      "<p>Xai-test-key xai-test-key</p>", ""};
+    wire_bytes(&w, id, bodies[i], strlen(bodies[i]));
+    xai_wire_finish(w.client, id, XAI_WIRE_DONE);
+    xai_event event;
+    while (xai_client_next(w.client, &event) == XAI_OK && event.type != XAI_EVENT_END) continue;
+    const xai_error *err = &event.result->error;
+    CHECK(strstr(err->message, "xai-test-key") == NULL && strstr(err->api_code, "xai-test-key") == NULL);
+    CHECK(strstr(err->request_id, "xai-test-key") == NULL);
+    CHECK(strstr(event.result->attempts[0].request_id, "xai-test-key") == NULL);
+    for (size_t at = 0; at + 12 <= event.result->body.len; at++)
+      CHECK(memcmp(event.result->body.ptr + at, "xai-test-key", 12) != 0);
+    wire_close(&w);
+  }
+}
+
+static void names_the_event_that_is_not_json_F59(void) {
+  wire w;
+  wire_open(&w);
+  wire_start(&w, "/responses", "{}", true);
+  wire_answer(&w, 200, EVENTS, "data: {\"type\":\"response.created\",\"response\":{}}\n\ndata: {broken\n\n");
+  CHECK_INT(w.ends, 1);
+  CHECK(w.outcome != XAI_OUTCOME_COMPLETE);
+  CHECK_INT(w.error.code, XAI_ERR_JSON);
+  CHECK(strstr(w.error.message, "event 2") != NULL);
+  wire_close(&w);
+}
+
+/* ---- limits */
+
+static void ends_within_its_deadline_R2(void) {
+  wire w;
+  wire_open(&w);
+  xai_request request = XAI_REQUEST_INIT;
+  request.path = "/responses";
+  request.body = xai_str_of("{}");
+  request.limits.deadline_ms = 5000;
+  xai_call_start(w.client, &request, NULL);
+  uint32_t id = wire_request_id(&w);
+  CHECK_INT(xai_client_timeout(w.client), 5000);
+  wire_pass(&w, 4999);
+  CHECK_INT(w.ends, 0);
+  wire_pass(&w, 1);
+  CHECK_INT(w.ends, 1);
+  CHECK_INT(w.error.code, XAI_ERR_DEADLINE);
+  CHECK_INT(w.error.kind, XAI_KIND_TIMEOUT);
+  CHECK(!xai_wire_live(w.client, id));
+  wire_close(&w);
+}
+
+static void falls_silent_after_some_events_F41(void) {
+  wire w;
+  wire_open(&w);
+  wire_start(&w, "/responses", "{}", true);
+  uint32_t id = wire_request_id(&w);
+  wire_head(&w, id, 200, EVENTS);
+  wire_bytes(&w, id, stream_body, strlen(stream_body) - 10);
+  wire_pull(&w);
+  wire_pass(&w, 119999);
+  CHECK_INT(w.ends, 0);
+  wire_pass(&w, 1);
+  CHECK_INT(w.outcome, XAI_OUTCOME_INCOMPLETE);
+  CHECK_INT(w.error.code, XAI_ERR_SILENCE);
+  CHECK(strcmp(w.text, "Hello") == 0);
+  wire_close(&w);
+}
+
+static void comments_alone_do_not_keep_a_stream_alive_F42(void) {
+  wire w;
+  wire_open(&w);
+  wire_start(&w, "/responses", "{}", true);
+  uint32_t id = wire_request_id(&w);
+  wire_head(&w, id, 200, EVENTS);
+  wire_bytes(&w, id, stream_body, (size_t)(strstr(stream_body, "event: response.completed") - stream_body));
+  wire_pull(&w);
+  int minutes = 0;
+  for (; minutes < 20 && w.ends == 0; minutes++) {
+    wire_bytes(&w, id, ": keepalive\n\n", 13);
+    wire_pull(&w);
+    wire_pass(&w, 60000);
+  }
+  CHECK_INT(minutes, 10);
+  CHECK_INT(w.error.code, XAI_ERR_SILENCE);
+  wire_close(&w);
+}
+
+static void thinks_for_eight_minutes_F65(void) {
+  wire w;
+  wire_open(&w);
+  wire_start(&w, "/responses", "{}", true);
+  wire_pass(&w, 480000);
+  wire_answer(&w, 200, EVENTS, stream_body);
+  CHECK_INT(w.outcome, XAI_OUTCOME_COMPLETE);
+  wire_close(&w);
+}
+
+static void our_own_slowness_is_not_the_servers_silence_F58(void) {
+  wire w;
+  wire_open(&w);
+  wire_start(&w, "/responses", "{}", true);
+  uint32_t id = wire_request_id(&w);
+  wire_head(&w, id, 200, EVENTS);
+  wire_bytes(&w, id, stream_body, strlen(stream_body) - 10);
+  xai_event event;
+  while (xai_client_next(w.client, &event) == XAI_OK) w.now += 700000; /* each takes us ages */
+  wire_pass(&w, 1000);
+  CHECK_INT(w.ends, 0);
+  wire_bytes(&w, id, stream_body + strlen(stream_body) - 10, 10);
+  wire_pull(&w);
+  CHECK_INT(w.outcome, XAI_OUTCOME_COMPLETE);
+  wire_close(&w);
+}
+
+static void holds_back_the_sender_when_nobody_pulls_F57(void) {
+  wire w;
+  wire_open(&w);
+  wire_start(&w, "/responses", "{}", true);
+  uint32_t id = wire_request_id(&w);
+  wire_head(&w, id, 200, EVENTS);
+  static char comment[1024];
+  memset(comment, 'x', sizeof comment);
+  comment[0] = ':';
+  comment[sizeof comment - 1] = '\n';
+  int taken = 0;
+  while (taken < 1000 && xai_wire_body(w.client, id, comment, sizeof comment) == XAI_OK) taken++;
+  CHECK(taken >= 32 && taken <= 64);
+  wire_pull(&w);
+  CHECK_INT(xai_wire_body(w.client, id, comment, sizeof comment), XAI_OK);
+  wire_close(&w);
+}
+
+static void a_held_call_waits_while_others_go_on_F57(void) {
+  wire w;
+  wire_open(&w);
+  xai_call_id held = wire_start(&w, "/responses", "{}", true);
+  uint32_t id = wire_request_id(&w);
+  wire_head(&w, id, 200, EVENTS);
+  CHECK_INT(xai_wire_body(w.client, id, stream_body, strlen(stream_body)), XAI_OK);
+  CHECK_INT(xai_client_timeout(w.client), 0);
+  xai_call_hold(w.client, held, true);
+  xai_call_hold(w.client, held, true);
+  CHECK(xai_client_timeout(w.client) != 0); /* what is held is waited for by nobody */
+  wire_pass(&w, 1000);
+  CHECK_INT(w.deltas, 0);
+  wire_start(&w, "/responses", "{}", false);
+  wire_answer(&w, 200, JSON, whole_body);
+  CHECK_INT(w.ends, 1);
+  CHECK_INT(w.deltas, 0);
+  xai_wire_finish(w.client, id, XAI_WIRE_DONE);
+  wire_pass(&w, 1000);
+  CHECK_INT(w.ends, 1);
+  xai_call_hold(w.client, held, false);
+  CHECK_INT(xai_client_timeout(w.client), 0);
+  wire_pull(&w);
+  CHECK_INT(w.ends, 2);
+  CHECK_INT(w.outcome, XAI_OUTCOME_COMPLETE);
+  CHECK(strcmp(w.text, "Hello") == 0);
+  xai_call_hold(w.client, held, true); /* stale by now: nothing */
+  wire_close(&w);
+}
+
+static void a_held_call_fills_up_and_then_stops_its_sender_F57(void) {
+  wire w;
+  wire_open(&w);
+  xai_call_id held = wire_start(&w, "/responses", "{}", true);
+  xai_call_hold(w.client, held, true);
+  uint32_t id = wire_request_id(&w);
+  wire_head(&w, id, 200, EVENTS);
+  static const char piece[] =
+    "data: {\"type\":\"response.output_text.delta\",\"output_index\":0,\"content_index\":0,\"delta\":\"x\"}\n\n";
+  int taken = 0;
+  for (; taken < 10000 && xai_wire_body(w.client, id, piece, strlen(piece)) == XAI_OK; taken++)
+    wire_pass(&w, 0);
+  CHECK(taken > 100 && taken < 1000);
+  CHECK_INT(w.deltas, 0);
+  wire_pass(&w, 700000); /* the silence is ours */
+  CHECK_INT(w.ends, 0);
+  xai_call_hold(w.client, held, false);
+  wire_pull(&w);
+  CHECK_INT(w.deltas, taken);
+  CHECK_INT(xai_wire_body(w.client, id, piece, strlen(piece)), XAI_OK);
+  wire_close(&w);
+}
+
+static void cancel_and_deadline_end_a_held_call(void) {
+  wire w;
+  wire_open(&w);
+  xai_call_id first = wire_start(&w, "/responses", "{}", true);
+  xai_call_id second = wire_start(&w, "/responses", "{}", true);
+  xai_call_hold(w.client, first, true);
+  xai_call_hold(w.client, second, true);
+  xai_call_cancel(w.client, first);
+  wire_pull(&w);
+  CHECK_INT(w.ends, 1);
+  CHECK_INT(w.outcome, XAI_OUTCOME_CANCELLED);
+  wire_pass(&w, 3600000);
+  CHECK_INT(w.ends, 1);
+  xai_call_hold(w.client, second, false);
+  wire_pull(&w);
+  CHECK_INT(w.ends, 2);
+  CHECK_INT(w.error.kind, XAI_KIND_TIMEOUT);
+  /* the slot of a held call holds nothing for the next one */
+  wire_start(&w, "/responses", "{}", false);
+  wire_start(&w, "/responses", "{}", false);
+  wire_answer(&w, 200, JSON, whole_body);
+  wire_answer(&w, 200, JSON, whole_body);
+  CHECK_INT(w.ends, 4);
+  wire_close(&w);
+}
+
+static void stops_at_the_response_limit(void) {
+  wire w;
+  wire_open(&w);
+  xai_request request = XAI_REQUEST_INIT;
+  request.path = "/responses";
+  request.body = xai_str_of("{}");
+  request.limits.max_response = 100;
+  xai_call_start(w.client, &request, NULL);
+  wire_answer(&w, 200, JSON, whole_body);
+  CHECK_INT(w.error.code, XAI_ERR_TOO_BIG);
+  CHECK_INT(w.error.kind, XAI_KIND_LIMIT);
+  CHECK(strstr(w.error.message, "max_response is 100 bytes") != NULL);
+  wire_close(&w);
+}
+
+/* ---- cancelling (F63) */
+
+static void cancel_ends_a_call_in_every_state_F63(void) {
+  for (int state = 0; state < 5; state++) {
+    wire w;
+    wire_open(&w);
+    xai_call_id call = wire_start(&w, "/responses", "{}", true);
+    uint32_t id = 0;
+    if (state >= 1) id = wire_request_id(&w);
+    if (state == 2) wire_head(&w, id, 200, EVENTS);
+    if (state == 3) {
+      wire_head(&w, id, 200, EVENTS);
+      wire_bytes(&w, id, stream_body, strlen(stream_body) - 10);
+      wire_pull(&w);
+    }
+    if (state == 4) {
+      wire_head(&w, id, 503, JSON);
+      xai_wire_finish(w.client, id, XAI_WIRE_DONE);
+    }
+    xai_call_cancel(w.client, call);
+    CHECK(!xai_wire_live(w.client, id));
+    wire_pull(&w);
+    CHECK_INT(w.ends, 1);
+    CHECK_INT(w.outcome, XAI_OUTCOME_CANCELLED);
+    CHECK_INT(w.error.kind, XAI_KIND_CANCELLED);
+    if (state == 3) CHECK(w.response != NULL && strstr(w.response, "Hello") != NULL);
+    xai_call_cancel(w.client, call); /* again, and after its end: nothing */
+    wire_pass(&w, 10000);
+    CHECK_INT(w.ends, 1);
+    wire_close(&w);
+  }
+}
+
+static void a_stale_handle_does_nothing(void) {
+  wire w;
+  wire_open(&w);
+  xai_call_id first = wire_start(&w, "/responses", "{}", false);
+  wire_answer(&w, 200, JSON, whole_body);
+  wire_pass(&w, 0);
+  xai_call_id second = wire_start(&w, "/responses", "{}", false);
+  CHECK(first.id != second.id);
+  xai_call_cancel(w.client, first);
+  CHECK(xai_call_response(w.client, first) == NULL);
+  wire_answer(&w, 200, JSON, whole_body);
+  CHECK_INT(w.outcome, XAI_OUTCOME_COMPLETE);
+  wire_close(&w);
+}
+
+/* ---- the caller's mistakes */
+
+static xai_code start_code(wire *w, const xai_request *request) {
+  xai_error err;
+  xai_call_id id = xai_call_start(w->client, request, &err);
+  return id.id ? XAI_OK : err.code;
+}
+
+static void refuses_what_cannot_be_sent(void) {
+  wire w;
+  wire_open(&w);
+  xai_request request = XAI_REQUEST_INIT;
+  CHECK_INT(start_code(&w, &request), XAI_ERR_ARG);
+  request.path = "responses";
+  CHECK_INT(start_code(&w, &request), XAI_ERR_ARG);
+  request.path = "/respon ses";
+  CHECK_INT(start_code(&w, &request), XAI_ERR_ARG);
+  request.path = "/responses";
+  request.method = "GE T";
+  CHECK_INT(start_code(&w, &request), XAI_ERR_ARG);
+  request.method = NULL;
+  xai_header bad[] = {{"X-A", "1\r\nX-B: 2"}};
+  request.headers = bad;
+  request.header_count = 1;
+  xai_error err;
+  CHECK_INT(xai_call_start(w.client, &request, &err).id, 0);
+  CHECK_INT(err.code, XAI_ERR_ARG);
+  CHECK(strstr(err.message, "X-A") != NULL && strstr(err.message, "X-B") == NULL);
+  bad[0] = (xai_header){"Host", "evil.example"};
+  CHECK_INT(start_code(&w, &request), XAI_ERR_ARG);
+  wire_close(&w);
+}
+
+static xai_code config_code(const char *key, const char *url) {
+  wire w = {0};
+  xai_config config = wire_config(&w);
+  config.api_key = key;
+  config.base_url = url;
+  xai_error err;
+  xai_client *client = xai_client_new(&config, &err);
+  if (client != NULL) err.code = XAI_OK;
+  if (key != NULL && strlen(key) > 4) CHECK(strstr(err.message, key) == NULL);
+  xai_client_free(client);
+  return err.code;
+}
+
+static void refuses_a_damaged_key_without_showing_it_F129(void) {
+  CHECK_INT(config_code("xai-good", NULL), XAI_OK);
+  CHECK_INT(config_code(NULL, NULL), XAI_OK);
+  CHECK_INT(config_code("", NULL), XAI_ERR_KEY);
+  CHECK_INT(config_code("xai-line\n", NULL), XAI_ERR_KEY);
+  CHECK_INT(config_code("xai two", NULL), XAI_ERR_KEY);
+  CHECK_INT(config_code("\"xai-quoted\"", NULL), XAI_ERR_KEY);
+  CHECK_INT(config_code("xai-\xe2\x80\x9c", NULL), XAI_ERR_KEY);
+}
+
+static void refuses_a_strange_base_url(void) {
+  CHECK_INT(config_code("k", "https://api.x.ai/v1/"), XAI_OK);
+  CHECK_INT(config_code("k", "ftp://api.x.ai"), XAI_ERR_URL);
+  CHECK_INT(config_code("k", "https://"), XAI_ERR_URL);
+  CHECK_INT(config_code("k", "https://user:pw@host"), XAI_ERR_URL);
+  CHECK_INT(config_code("k", "https://host/?q"), XAI_ERR_URL);
+}
+
+static void says_when_it_is_full(void) {
+  wire w = {.now = 1};
+  xai_config config = wire_config(&w);
+  config.max_calls = 2;
+  w.client = xai_client_new(&config, NULL);
+  wire_start(&w, "/responses", "{}", false);
+  wire_start(&w, "/responses", "{}", false);
+  xai_request request = XAI_REQUEST_INIT;
+  request.path = "/responses";
+  CHECK_INT(start_code(&w, &request), XAI_ERR_FULL);
+  wire_answer(&w, 200, JSON, whole_body);
+  wire_pass(&w, 0);
+  CHECK_INT(start_code(&w, &request), XAI_OK);
+  wire_close(&w);
+}
+
+/* ---- memory */
+
+static xai_code call_scenario(const xai_mem *mem, const char *type, const char *body, bool stream) {
+  wire w = {.now = 1};
+  xai_config config = wire_config(&w);
+  config.mem = *mem;
+  xai_error err;
+  w.client = xai_client_new(&config, &err);
+  if (w.client == NULL) return err.code;
+  xai_request request = XAI_REQUEST_INIT;
+  request.path = "/responses";
+  request.body = xai_str_of("{}");
+  request.stream = stream;
+  xai_call_id id = xai_call_start(w.client, &request, &err);
+  xai_code code = id.id ? XAI_OK : err.code;
+  uint32_t exchange = wire_request_id(&w);
+  if (exchange != 0) {
+    wire_head(&w, exchange, 200, type);
+    wire_bytes(&w, exchange, body, strlen(body));
+    xai_wire_finish(w.client, exchange, XAI_WIRE_DONE);
+  }
+  xai_client_step(w.client, 0);
+  wire_pull(&w);
+  if (id.id) {
+    CHECK_INT(w.ends, 1);
+    code = w.error.code;
+  }
+  wire_close(&w);
+  return code;
+}
+
+static xai_code stream_scenario(const xai_mem *mem) {
+  return call_scenario(mem, EVENTS, stream_body, true);
+}
+
+static xai_code whole_scenario(const xai_mem *mem) {
+  return call_scenario(mem, JSON, whole_body, false);
+}
+
+static void many_calls_leave_nothing_behind(void) {
+  check_heap heap = {0};
+  xai_mem mem = check_heap_mem(&heap);
+  wire w = {.now = 1};
+  xai_config config = wire_config(&w);
+  config.mem = mem;
+  w.client = xai_client_new(&config, NULL);
+  size_t after_ten = 0;
+  for (int i = 0; i < 2000; i++) {
+    wire_start(&w, "/responses", "{}", true);
+    wire_answer(&w, 200, EVENTS, stream_body);
+    wire_pass(&w, 1000);
+    if (i == 10) after_ten = heap.bytes;
+  }
+  CHECK_INT(w.ends, 2000);
+  CHECK(heap.bytes <= after_ten + 1024);
+  wire_close(&w);
+  CHECK_INT(heap.live, 0);
+}
+
+int main(void) {
+  RUN(streams_text_and_completes);
+  RUN(reads_a_whole_answer);
+  RUN(gives_a_whole_answer_to_a_stream_request_as_one_text_F51);
+  RUN(sends_the_key_and_what_was_asked);
+  RUN(repeats_a_503_once_and_reports_two_attempts_F30);
+  RUN(does_not_repeat_what_may_have_been_billed_F17);
+  RUN(repeats_an_unknown_attempt_when_the_caller_allows_it);
+  RUN(repeats_a_refused_connection_until_the_attempts_are_used_F06);
+  RUN(never_repeats_a_failed_handshake_F08);
+  RUN(waits_as_long_as_the_server_asks_F66);
+  RUN(does_not_sleep_a_day_F67);
+  RUN(does_not_repeat_when_the_server_forbids_it);
+  RUN(bounds_all_retries_together_R5);
+  RUN(repeats_a_busy_answer_inside_a_200_F50);
+  RUN(does_not_repeat_once_output_was_given_F48);
+  RUN(cut_anywhere_is_never_complete_F44);
+  RUN(a_body_cut_in_one_place_is_never_whole_F25);
+  RUN(ends_at_the_final_event_while_the_server_holds_on_F47);
+  RUN(says_what_came_instead_of_json_F29);
+  RUN(empty_200_fails_F28);
+  RUN(names_the_target_of_a_redirect_F31);
+  RUN(never_gives_back_the_key_R8);
+  RUN(names_the_event_that_is_not_json_F59);
+  RUN(ends_within_its_deadline_R2);
+  RUN(falls_silent_after_some_events_F41);
+  RUN(comments_alone_do_not_keep_a_stream_alive_F42);
+  RUN(thinks_for_eight_minutes_F65);
+  RUN(our_own_slowness_is_not_the_servers_silence_F58);
+  RUN(holds_back_the_sender_when_nobody_pulls_F57);
+  RUN(a_held_call_waits_while_others_go_on_F57);
+  RUN(a_held_call_fills_up_and_then_stops_its_sender_F57);
+  RUN(cancel_and_deadline_end_a_held_call);
+  RUN(stops_at_the_response_limit);
+  RUN(cancel_ends_a_call_in_every_state_F63);
+  RUN(a_stale_handle_does_nothing);
+  RUN(refuses_what_cannot_be_sent);
+  RUN(refuses_a_damaged_key_without_showing_it_F129);
+  RUN(refuses_a_strange_base_url);
+  RUN(says_when_it_is_full);
+  check_nomem("a stream", stream_scenario);
+  check_nomem("a whole answer", whole_scenario);
+  RUN(many_calls_leave_nothing_behind);
+  return check_report("client");
+}
