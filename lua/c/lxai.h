@@ -1,0 +1,117 @@
+/* lxai.h - what the files of the Lua module share: its context, checks, errors and types.
+ * SPDX-License-Identifier: MIT
+ *
+ * Every function of the module has the context table as its first upvalue; LXAI_HERE names it. A function
+ * called otherwise gets the context's stack index handed in as `ctx`.
+ *
+ * Three rules keep it safe, for nearly every lua_* call may jump away or run a finalizer that calls back
+ * into the module: memory is owned by a userdata before it exists; a reusable object is taken out of the
+ * context while in use; an owner whose memory is lent to us is locked, or the memory copied, before any push.
+ */
+#ifndef LXAI_H
+#define LXAI_H
+
+#include "lxai_compat.h"
+#include "xai.h"
+
+#define LXAI_HERE lua_upvalueindex(1)
+
+/* Slots of the context, which is the module's only entry in the registry. */
+enum {
+  LXAI_DECODER = 1, /* the reusable decoder, false while taken */
+  LXAI_ENCODER,     /* the reusable encoder, likewise          */
+  LXAI_DECODER_MT,
+  LXAI_ENCODER_MT,
+  LXAI_NUMBER_MT,
+  LXAI_ARRAY_MT,
+  LXAI_SSE_MT,
+  LXAI_CLIENT_MT,
+  LXAI_SCHEMA_MT,
+  LXAI_SCHEMA_STREAM_MT,
+  LXAI_SSE_PUSH, /* function: pushes with the parser locked  */
+  LXAI_SSE_PUSH_END,
+  LXAI_CLIENT_PUSH, /* function: pushes with the client locked  */
+  LXAI_SCHEMA_PUSH, /* function: pushes with the schema or its streaming check locked  */
+  LXAI_SCHEMA_PUSH_PARTIAL,
+  LXAI_MODULE, /* what require gave                       */
+  LXAI_LOADED, /* package.loaded, where cjson may be      */
+  LXAI_WORD_JSONORDER,
+  LXAI_WORD_CJSON,
+  LXAI_WORD_CJSON_SAFE,
+  LXAI_WORD_ARRAY_MT,
+  LXAI_WORD_EMPTY_ARRAY_MT,
+  LXAI_WORD_EMPTY_ARRAY,
+  LXAI_CONTEXT_SIZE = LXAI_WORD_EMPTY_ARRAY
+};
+
+/* The allocator of the Lua state, which has our shape. */
+xai_mem lxai_mem(lua_State *L);
+
+/* ---- errors ---- */
+
+/* Fills `err`; the message is the code's sentence, then ": " and the formatted text when given. */
+void lxai_error_set(xai_error *err, xai_code code, xai_kind kind, const char *format, ...)
+#if defined(__GNUC__)
+  __attribute__((format(printf, 4, 5)))
+#endif
+  ;
+/* Pushes nil and the error as a table; returns 2. */
+int lxai_fail(lua_State *L, const xai_error *err);
+int lxai_fail_nomem(lua_State *L);
+/* Pushes the error as a table. */
+void lxai_push_error(lua_State *L, const xai_error *err);
+/* A code's name without "err_". */
+const char *lxai_code_name(xai_code code);
+
+/* ---- checks: the programmer's mistakes are raised ---- */
+
+/* Pushes table[name], raw; the table is at an absolute or pseudo index. */
+void lxai_get(lua_State *L, int table, const char *name);
+/* The same for an optional field of one type; each pushes the field, so that a text stays alive, and raises
+ * unless the type is right. `where` is named in the message. */
+bool lxai_opt_bool(lua_State *L, int table, const char *where, const char *name);
+const char *lxai_opt_str(lua_State *L, int table, const char *where, const char *name, size_t *len);
+uint64_t lxai_opt_count(lua_State *L, int table, const char *where, const char *name); /* 0: absent */
+/* Raises if the table at `index` (nil is fine) has a key that is not in `names`, a list that ends in NULL. */
+void lxai_check_options(lua_State *L, int index, const char *where, const char *const *names);
+/* Index of the text in a list that ends in NULL; raises naming the field. */
+int lxai_choose(lua_State *L, const char *where, const char *name, const char *text, const char *const *list);
+
+/* The userdata at `index` if its metatable is context slot `type`, else NULL. */
+void *lxai_test(lua_State *L, int ctx, int index, int type);
+/* A new metatable whose methods have the context as upvalue, kept in slot `type`. */
+void lxai_new_type(lua_State *L, int ctx, int type, const char *name, const luaL_Reg *meta,
+                   const luaL_Reg *methods);
+/* Gives the value on top the metatable in slot `type`. */
+void lxai_set_type(lua_State *L, int ctx, int type);
+/* Sets functions into the table on top, each with the context as upvalue. */
+void lxai_set_functions(lua_State *L, int ctx, const luaL_Reg *functions);
+
+/* Calls the function in slot `push` with (context, pointer to work), *lock held meanwhile. Returns how many
+ * results it left, or -1 when it raised an error, which is then on top for the caller to raise on. Nothing is
+ * made in Lua before the lock is held. */
+int lxai_locked(lua_State *L, int ctx, int push, bool *lock, void *work);
+
+/* ---- JSON ---- */
+
+/* Pushes a core value as a Lua value: XAI_OK and one value more on the stack, or XAI_ERR_DEPTH (the host's
+ * stack is too small) or XAI_ERR_NOMEM and none. The value must not change meanwhile: its owner is locked. */
+xai_code lxai_push_json(lua_State *L, int ctx, const xai_json *value);
+
+/* What it means that the host's stack cannot grow at this depth: it holds some thousand values on every host,
+ * so below that it was memory that ran out. */
+xai_code lxai_stack_code(size_t depth);
+
+/* The text of an exact number at `index`; an empty text if it is none. Lives as long as the userdata. */
+xai_str lxai_number_text(lua_State *L, int ctx, int index);
+
+/* ---- the files' entrances: each adds its functions to the module's table on top of the stack ---- */
+
+void lxai_open_json(lua_State *L, int ctx);
+void lxai_open_encode(lua_State *L, int ctx);
+void lxai_open_sse(lua_State *L, int ctx);
+void lxai_open_client(lua_State *L, int ctx);
+void lxai_open_schema(lua_State *L, int ctx);
+void lxai_open_terminal(lua_State *L, int ctx);
+
+#endif
