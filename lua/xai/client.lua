@@ -1,0 +1,498 @@
+--- The client: a key, an address, connections; one method for each thing the API does.
+-- SPDX-License-Identifier: MIT
+local conversations = require "xai.conversation"
+local core = require "xai.core"
+local errors = require "xai.error"
+local extract = require "xai.extract"
+local links = require "xai.link"
+local loop = require "xai.loop"
+local options_of = require "xai.options"
+local prices = require "xai.prices"
+local random = require "xai.random"
+local requests = require "xai.request"
+local responses = require "xai.response"
+local streams = require "xai.stream"
+
+local DEFAULT_MODEL = "grok-4.6"
+local DEFAULT_URL = "https://api.x.ai/v1"
+
+--- @class xai.Options
+--- @field api_key string|false?   default: XAI_API_KEY; false: send none
+--- @field base_url string?        default: XAI_BASE_URL, else https://api.x.ai/v1
+--- @field model string?           for bodies that name none; default grok-4.6
+--- @field simulate boolean|table? true, options of xai.sim, or a simulator; default: XAI_SIMULATE
+--- @field timeout number?         seconds for a whole call, retries included; default 3600
+--- @field headers table?          name -> value, sent with every call
+--- @field max_attempts integer?   default 3; 1 switches retrying off
+--- @field retry_unknown boolean?  also repeat attempts that may have been billed already
+--- @field allow_truncated boolean? an answer cut at a token limit is a response, not an error
+--- @field limits table?           further ones, see `known_limits`
+--- @field user_agent string?      put before the library's own
+--- @field ca_file string?         PEM bundle; default: the system's
+--- @field proxy string?           URL; "" for none; default: the environment's
+--- @field seed integer?           above 0; makes jitter and cache keys repeatable
+--- @field max_calls integer?      in flight at once
+--- @field max_connections integer?
+local known_options = {
+  api_key = "string|boolean", base_url = "string", model = "string", simulate = "boolean|table",
+  timeout = "seconds", headers = "table", max_attempts = "count", retry_unknown = "boolean",
+  allow_truncated = "boolean", limits = "table", user_agent = "string", ca_file = "string", proxy = "string",
+  seed = "count", max_calls = "count", max_connections = "count",
+}
+
+--- @class xai.CallOptions
+--- @field timeout number?  @field headers table?  @field max_attempts integer?
+--- @field retry_unknown boolean?  @field allow_truncated boolean?  @field limits table?
+local known_call_options = {
+  timeout = "seconds", headers = "table", max_attempts = "count", retry_unknown = "boolean",
+  allow_truncated = "boolean", limits = "table",
+}
+
+local known_limits = {
+  connect = "seconds", handshake = "seconds", first_event = "seconds", silence = "seconds",
+  data_silence = "seconds", deadline = "seconds", backoff_base = "seconds", backoff_max = "seconds",
+  retry_after_max = "seconds", max_attempts = "count", max_response = "count", max_event = "count",
+  max_headers = "count", max_depth = "count",
+}
+
+local known_request = {
+  method = "string", path = "string", body = "string|table", reply = "string",
+  timeout = "seconds", headers = "table", max_attempts = "count", retry_unknown = "boolean",
+  allow_truncated = "boolean", limits = "table",
+}
+
+local replies = { auto = true, responses = true, chat = true, json = true, bytes = true }
+
+--- @class xai.Client
+--- @field model string
+--- @field simulated boolean  the answers are invented here: say so wherever they are shown
+--- @field base_url string
+--- @field prices table       this client's own price book
+local Client = {}
+local mt = { __name = "xai.client", __index = Client }
+
+-- ------------------------------------------------------------------ requests
+
+local function copy(t)
+  local c = {}
+  for k, v in pairs(t or {}) do c[k] = v end
+  return c
+end
+
+-- The own `timeout` and `max_attempts` are limits of the core under friendlier names.
+local function limits_of(where, options, level)
+  local limits = copy(options_of.check(where .. ", limits", options.limits, known_limits, level + 1))
+  limits.deadline = options.timeout or limits.deadline
+  limits.max_attempts = options.max_attempts or limits.max_attempts
+  return limits
+end
+
+-- The open link of a client; a call written with a dot has none.
+local function link_of(self, level)
+  if getmetatable(self) ~= mt then
+    error("this is a method of a client: call it with a colon, as in grok:respond(...)", level + 1)
+  end
+  local link = self.link
+  if not link.handle then error("this client has been closed", level + 1) end
+  return link
+end
+
+local function either(a, b)
+  if a == nil then return b end
+  return a
+end
+
+-- Send one request; `level` points errors at the line of the program. What cannot be sent as it stands is the
+-- program's mistake and raised, unless it lies in the values of the body.
+local function send(self, request, traits, options, level)
+  local link = link_of(self, level + 1)
+  request.limits = limits_of("call options", options, level + 1)
+  requests.check_headers("call options", options.headers, level + 1)
+  request.headers = requests.header_list(self.options.headers, options.headers)
+  request.retry_unknown = either(options.retry_unknown, self.options.retry_unknown)
+  traits.allow_truncated = either(options.allow_truncated, self.options.allow_truncated)
+  traits.book, traits.us, traits.streamed = self.prices, self.us, request.stream
+  local call, err = link:start(request, traits)
+  if not call and err.kind == "usage" then error(err.message, level + 1) end
+  return call, err
+end
+
+local endpoints = {
+  responses = { path = "/responses", reply = "responses" },
+  chat = { path = "/chat/completions", reply = "chat" },
+}
+
+local function body_of(self, endpoint, given, level)
+  if type(given) == "string" then
+    if endpoint == "responses" then return { model = self.model, input = given } end
+    return { model = self.model, messages = { { role = "user", content = given } } }
+  end
+  if type(given) ~= "table" then
+    error("the body must be a string or a table of the API's fields, not a " .. type(given), level + 1)
+  end
+  local body = copy(given)
+  if body.model == nil then body.model = self.model end
+  return body
+end
+
+-- What the model was offered; nil when that is not known, for an earlier answer may have brought tools along.
+local function tools_of(body)
+  local tools = body.tools or body.functions
+  if type(tools) == "table" then return tools end
+  return body.previous_response_id == nil and {} or nil
+end
+
+-- on_end(value, err) is called as soon as the call has ended, before anybody who waits for it goes on.
+local function ask(self, endpoint, given, options, streamed, level, on_end)
+  link_of(self, level + 1)
+  options = options_of.check("call options", options, known_call_options, level + 1)
+  local body = body_of(self, endpoint, given, level + 1)
+  if streamed then
+    body.stream = true
+    if endpoint == "chat" and body.stream_options == nil then body.stream_options = { include_usage = true } end
+  elseif body.stream == true then
+    error("the body asks for a stream: use :stream or :chat_stream", level + 1)
+  end
+  local text, err = core.encode(requests.mark_lists(body))
+  if not text then return nil, errors.from_core(err) end
+  local call, fault = send(self, {
+    method = "POST", path = endpoints[endpoint].path, body = text, reply = endpoints[endpoint].reply,
+    stream = streamed,
+  }, {
+    keep = streamed, chat = endpoint == "chat", folded = true, on_end = on_end, tools = tools_of(body),
+  }, options, level + 1)
+  return call, fault
+end
+
+local function finish(call, err)
+  if not call then return nil, err end
+  local value, fault = call:wait()
+  return value, fault, call
+end
+
+local function whole(call, err)
+  local value, fault = finish(call, err)
+  return value, fault
+end
+
+local function streaming(call, err)
+  if not call then return nil, err end
+  return streams.new(call)
+end
+
+-- ------------------------------------------------------------------ what the API does
+
+--- Ask and wait for the whole answer.
+--- @param body string|table          a question, or the API's own body
+--- @param options xai.CallOptions?
+--- @return xai.Response? response
+--- @return xai.Error? err
+function Client:respond(body, options)
+  return whole(ask(self, "responses", body, options, false, 2))
+end
+
+--- Ask and get the answer as it arrives.
+--- @param body string|table
+--- @param options xai.CallOptions?
+--- @return xai.Stream? stream
+--- @return xai.Error? err
+function Client:stream(body, options)
+  return streaming(ask(self, "responses", body, options, true, 2))
+end
+
+--- The same over chat completions, the older endpoint.
+--- @return xai.Response? response
+--- @return xai.Error? err
+function Client:chat(body, options)
+  return whole(ask(self, "chat", body, options, false, 2))
+end
+
+--- @return xai.Stream? stream
+--- @return xai.Error? err
+function Client:chat_stream(body, options)
+  return streaming(ask(self, "chat", body, options, true, 2))
+end
+
+local function path_fault(path)
+  if type(path) ~= "string" or path:sub(1, 1) ~= "/" then return 'path must be a string that begins with "/"' end
+  if path:find "[^\33-\126]" or path:find("#", 1, true) then
+    return "path may hold visible ASCII only, without #: escape the rest as %XX"
+  end
+end
+
+local function check_request(request, level)
+  request = options_of.check("client:request", request, known_request, level + 1)
+  local fault = path_fault(request.path)
+  local method, reply = request.method, request.reply
+  if method and not method:find "^%u+$" then fault = "method must be upper-case letters, such as GET" end
+  if reply and not replies[reply] then fault = 'unknown reply "' .. reply .. '"' end
+  if fault then error("client:request: " .. fault, level + 1) end
+  return request
+end
+
+local listed_paths = { ["/responses"] = true, ["/chat/completions"] = true }
+
+local function fetch(self, request, level)
+  link_of(self, level + 1)
+  request = check_request(request, level + 1)
+  local body = request.body
+  if type(body) == "table" then
+    if listed_paths[request.path] then body = requests.mark_lists(copy(body)) end
+    local text, err = core.encode(body)
+    if not text then return nil, errors.from_core(err) end
+    body = text
+  end
+  local call, fault = send(self, {
+    method = request.method, path = request.path, body = body, reply = request.reply or "auto", stream = false,
+  }, {}, request, level + 1)
+  return call, fault
+end
+
+--- Any path that has no method of its own here.
+--- @param request table  path; method (default POST with a body, else GET); body (table: sent as JSON; string:
+---   as it is); reply ("auto", "json", "bytes", "responses", "chat"); and any of the call options
+--- @return any value     the decoded answer (xai.null for an empty one), or its bytes
+--- @return xai.Error? err
+--- @return table? meta   status, headers, request_id, attempts
+function Client:request(request)
+  local value, err, call = finish(fetch(self, request, 2))
+  return value, err, call and call:meta()
+end
+
+local function not_the_api(what)
+  return errors.new {
+    kind = "protocol", code = "protocol", message = "the answer breaks the API's protocol: " .. what,
+    hint = "the answer was not the API's: check base_url and any proxy in between",
+  }
+end
+
+-- The list in the API's answer, whose entries must be objects with an id.
+local function model_list(reply)
+  local list = type(reply) == "table" and (reply.data or reply.models)
+  if type(list) ~= "table" or (next(list) ~= nil and #list == 0) then return nil, not_the_api "no list of models" end
+  for i, entry in ipairs(list) do
+    if type(entry) ~= "table" or type(entry.id) ~= "string" then
+      return nil, not_the_api(("entry %d of the models has no id"):format(i))
+    end
+  end
+  return list
+end
+
+--- The models that the key may use.
+--- @return table[]? models  as GET /v1/models lists them
+--- @return xai.Error? err
+function Client:models()
+  local reply, err = whole(fetch(self, { path = "/models" }, 2))
+  if err then return nil, err end
+  return model_list(reply)
+end
+
+--- Bring this client's price book up to date with the API's own list.
+--- @return table? book
+--- @return xai.Error? err
+function Client:refresh_prices()
+  local reply, err = whole(fetch(self, { path = "/language-models" }, 2))
+  if err then return nil, err end
+  local list, fault = model_list(reply)
+  if not list then return nil, fault end
+  self.prices = prices.refresh(reply, self.prices)
+  return self.prices
+end
+
+local known_poll = copy(known_call_options)
+known_poll.every, known_poll.patience = "seconds", "seconds"
+
+local function deferred_answer(self, response, call)
+  if type(response) ~= "table" or type(response.choices) ~= "table" then
+    return nil, not_the_api "an answer without choices"
+  end
+  if responses.is(response) then return response end
+  return responses.wrap(response, { outcome = "complete", status = call.status, headers = call.headers,
+    request_id = call.request_id, attempts = call.attempts, book = self.prices, us = self.us })
+end
+
+--- A chat completion that the API works on by itself: ask, then poll for the result. The API hands it out
+--- once and within 24 hours.
+--- @param body string|table
+--- @param options table?  call options, and: every (seconds between polls, 1), patience (seconds, 600)
+--- @return xai.Response? response
+--- @return xai.Error? err
+function Client:chat_deferred(body, options)
+  link_of(self, 2)
+  options = copy(options_of.check("client:chat_deferred", options, known_poll))
+  local every, patience = options.every or 1, options.patience or 600
+  options.every, options.patience = nil, nil
+  body = body_of(self, "chat", body, 2)
+  body.deferred = true
+  local request = copy(options)
+  request.path, request.body, request.reply = "/chat/completions", body, "json"
+  local ticket, err = whole(fetch(self, request, 2))
+  if err then return nil, err end
+  local id = type(ticket) == "table" and ticket.request_id
+  if type(id) ~= "string" or path_fault("/" .. id) then return nil, not_the_api "no request_id to ask again with" end
+  request.path, request.body = "/chat/deferred-completion/" .. id, nil
+  local limit = loop.now() + patience
+  while loop.now() < limit do
+    local response, failed, call = finish(fetch(self, request, 2))
+    if failed then return nil, failed end
+    if response ~= core.null then return deferred_answer(self, response, call) end
+    loop.sleep(every)
+  end
+  return nil, errors.new {
+    kind = "timeout", code = "deferred", retryable = true, request_id = id,
+    message = "the deferred answer was not ready in time",
+    hint = "ask for it again with the request id, or wait longer",
+  }
+end
+
+--- Ask for a value that satisfies a schema: the answer is checked here, too, and mended by the model in further
+--- turns where it does not fit.
+--- @param request xai.ExtractRequest  schema, input, and the API's own fields
+--- @param options xai.CallOptions?    for each turn
+--- @return any value
+--- @return xai.Response|xai.Error|nil response  with nil the error: kind "refused" (err.refusal), "truncated",
+---   "schema" (err.errors), or what else a call ends with; the raw text is in err.text
+--- @return xai.ExtractAccount? account  each turn, and what they cost together; also in err.account
+function Client:extract(request, options)
+  link_of(self, 2)
+  options_of.check("call options", options, known_call_options)
+  return extract(self, request, options, 2)
+end
+
+--- A conversation: remembers what was said.
+--- @param options xai.ConversationOptions?
+--- @return xai.Conversation
+function Client:conversation(options)
+  link_of(self, 2)
+  local conversation = conversations.new(self, options, {
+    start = function(endpoint, body, call_options, streamed, on_end, level)
+      local call, err = ask(self, endpoint, body, call_options, streamed, level + 1, on_end)
+      return call, err
+    end,
+    wait = whole,
+    stream = streaming,
+  })
+  return conversation
+end
+
+-- ------------------------------------------------------------------ life
+
+--- For frame loops: move what there is to move, waiting at most that long, and queue the events.
+--- @param seconds number?  default 0: never waits
+function Client:step(seconds)
+  local link = link_of(self, 2)
+  if seconds ~= nil and not (type(seconds) == "number" and seconds >= 0) then
+    error("client:step: seconds must be a number, 0 or more", 2)
+  end
+  link:drive(seconds or 0)
+end
+
+--- A descriptor to watch for reading (-1: none), for other people's event loops.
+function Client:fd() return link_of(self, 2).handle:fd() end
+
+--- Seconds until :step has something to do by the clock; nil: nothing is waited for.
+function Client:timeout() return link_of(self, 2):due() end
+
+--- Calls in flight.
+function Client:pending() return link_of(self, 2).handle:pending() end
+
+--- End everything in flight as "cancelled", close the connections, forget the key. A second time is fine.
+function Client:close()
+  self.link:close()
+end
+
+mt.__close = Client.close
+
+function mt:__tostring()
+  return "xai.client (" .. (self.simulated and "simulated" or self.base_url) .. ")"
+end
+
+-- ------------------------------------------------------------------ xai.new
+
+local no_key = errors.new {
+  kind = "auth", code = "key",
+  message = "no API key: set XAI_API_KEY or pass api_key to xai.new, or use the simulator with "
+    .. "simulate = true or XAI_SIMULATE=1",
+}
+
+local function environment(name)
+  local value = os.getenv(name)
+  return value ~= "" and value or nil
+end
+
+-- Texts that C reads up to their first NUL, and what the program itself wrote into its options.
+local function check_texts(options, level)
+  for _, name in ipairs { "base_url", "user_agent", "ca_file", "proxy" } do
+    if (options[name] or ""):find("\0", 1, true) then
+      error(('xai.new: option "%s" holds a NUL byte'):format(name), level + 1)
+    end
+  end
+  requests.check_headers("xai.new", options.headers, level + 1)
+end
+
+local off = { ["0"] = true, ["false"] = true, ["no"] = true, ["off"] = true }
+
+local function wants_simulation(options)
+  if options.simulate ~= nil then return options.simulate end
+  local value = environment "XAI_SIMULATE"
+  return value ~= nil and not off[value:lower()]
+end
+
+local function simulator(wish, seed)
+  if type(wish) == "table" and type(wish.pump) == "function" then return wish end
+  local settings = type(wish) == "table" and wish or { seed = seed }
+  return require("xai.sim").new(settings)
+end
+
+-- nil, err when there is none that can be used; never shown.
+local function key_of(options, simulated)
+  if options.api_key == false then return false end
+  local key = options.api_key
+  if key == nil and simulated then return "xai-simulated" end
+  if key == nil then key = environment "XAI_API_KEY" end
+  if key == nil or key == "" or key == true then return nil, no_key end
+  local fault = options_of.key_fault(key)
+  if not fault then return key end
+  return nil, errors.new {
+    kind = "auth", code = "key", message = fault, hint = "copy the key again, without anything around it",
+  }
+end
+
+--- @param options xai.Options?
+--- @param level integer?
+--- @return xai.Client? client
+--- @return xai.Error? err
+local function new(options, level)
+  level = level or 2
+  options = copy(options_of.check("xai.new", options, known_options, level))
+  check_texts(options, level)
+  local wish = wants_simulation(options)
+  local key, fault = key_of(options, wish)
+  if key == nil then return nil, fault end
+  local sim = wish and simulator(wish, options.seed) or nil
+  local base_url = options.base_url or environment "XAI_BASE_URL" or DEFAULT_URL
+  local link, err = links.new({
+    api_key = key or nil, base_url = base_url, user_agent = options.user_agent, ca_file = options.ca_file,
+    proxy = options.proxy, seed = options.seed, max_calls = options.max_calls,
+    max_connections = options.max_connections, limits = limits_of("xai.new", options, level),
+    transport = sim and "scripted" or "curl", clock = sim and "manual" or "system",
+  }, sim)
+  if not link and err.kind == "usage" and (options.base_url or err.code ~= "url") then
+    error("xai.new: " .. err.message, level)
+  end
+  if not link then return nil, err end
+  options.api_key = nil -- the core has it; no table that may be printed keeps a copy
+  return setmetatable({
+    link = link,
+    options = options,
+    model = options.model or DEFAULT_MODEL,
+    base_url = base_url,
+    simulated = sim ~= nil,
+    sim = sim,
+    prices = prices.new(),
+    us = base_url:find("//us.api.x.ai", 1, true) ~= nil, -- the US host's tokens cost 10 % more
+    random = random.new(options.seed),
+  }, mt)
+end
+
+return { new = new }

@@ -1,0 +1,447 @@
+--- The one place that waits: tasks that take turns, or a plain program that pumps until its answer is there.
+-- SPDX-License-Identifier: MIT
+--
+-- Everything else is straight-line code that calls `loop.wait(subject, check)`. Inside a task of `run` that
+-- yields; anywhere else (a plain program, a coroutine of the program's own, a callback that cannot yield) it
+-- turns the crank until the check holds, and the other calls and tasks go on meanwhile.
+--
+-- Time: with real clients it is the monotonic clock. When every open client is simulated, time is virtual: it
+-- stands still while anything can happen and then jumps to the next moment that something is due, so a
+-- simulated delay of an hour takes no time and always ends the same.
+local core = require "xai.core"
+
+local unpack = table.unpack or unpack
+
+local open = setmetatable({}, { __mode = "v" }) -- clients, in the order they were opened; holes when collected
+local opened = 0
+local tasks = setmetatable({}, { __mode = "k" }) -- coroutine -> task
+local scheduler                                  -- nil outside run
+local sleepers = {}                              -- { due, task }, earliest first
+local clock = { time = 0, real = core.now() }
+local interrupt                                  -- called each turn, see on_interrupt
+
+local LONGEST = 3600 -- seconds in one wait of the system's; then we look again
+local GLANCE = 0.1   -- ... while somebody wants to be asked about interrupts
+local STUCK = 10000  -- turns without an event or a later moment before we say so
+
+-- ------------------------------------------------------------------ time
+
+local function is_virtual()
+  local any = false
+  for i = 1, opened do
+    local client = open[i]
+    if client and not client.virtual then return false end
+    any = any or client ~= nil
+  end
+  return any
+end
+
+local function now()
+  local real = core.now()
+  if not is_virtual() then clock.time = clock.time + (real - clock.real) end
+  clock.real = real
+  return clock.time
+end
+
+-- A simulated client's clock is in milliseconds and follows ours.
+local function follow(client)
+  local behind = clock.time - client.synced
+  local step = math.ceil(behind * 1000 - 1e-6) / 1000
+  if step <= 0 then return end
+  client.handle:advance(step)
+  client.synced = client.synced + step
+end
+
+-- ------------------------------------------------------------------ tasks that wait
+
+local function is_live(task)
+  return task and not task.done
+end
+
+local function push(task)
+  local queue = task.scheduler.ready
+  queue.last = queue.last + 1
+  queue[queue.last] = task
+end
+
+local function pop()
+  local queue = scheduler and scheduler.ready
+  if not queue or queue.first > queue.last then return nil end
+  local task = queue[queue.first]
+  queue[queue.first] = nil
+  queue.first = queue.first + 1
+  return task
+end
+
+local function put_to_sleep(task, due)
+  local at = #sleepers + 1
+  while at > 1 and sleepers[at - 1].due > due do at = at - 1 end
+  table.insert(sleepers, at, { due = due, task = task })
+end
+
+local function unpark(task)
+  if task.subject then
+    task.subject.waiters[task] = nil
+    task.subject = nil
+  end
+  for i = #sleepers, 1, -1 do
+    if sleepers[i].task == task then table.remove(sleepers, i) end
+  end
+  task.parked = false
+  push(task)
+end
+
+local function park(task, subject, due)
+  task.parked = true
+  if subject then
+    task.subject = subject
+    subject.waiters = subject.waiters or {}
+    task.scheduler.serial = task.scheduler.serial + 1
+    subject.waiters[task] = task.scheduler.serial
+  end
+  if due then put_to_sleep(task, due) end
+  coroutine.yield()
+end
+
+--- Something happened to a subject: whoever waits for it looks again, in the order they came.
+local function wake(subject)
+  if not subject.waiters or not next(subject.waiters) then return end
+  local list = {}
+  for task in pairs(subject.waiters) do list[#list + 1] = task end
+  table.sort(list, function(a, b) return subject.waiters[a] < subject.waiters[b] end)
+  for _, task in ipairs(list) do unpark(task) end
+end
+
+local function wake_sleepers(time)
+  while sleepers[1] and sleepers[1].due <= time do unpark(sleepers[1].task) end
+end
+
+local function keep(task, ok, ...)
+  if ok then
+    task.results = { n = select("#", ...), ... }
+  else
+    task.failed = true
+    task.fault = ...
+    task.traceback = debug.traceback(task.thread)
+  end
+end
+
+local function resume(task)
+  local arguments = task.arguments
+  task.arguments = nil
+  if arguments then
+    keep(task, coroutine.resume(task.thread, unpack(arguments, 1, arguments.n)))
+  else
+    keep(task, coroutine.resume(task.thread))
+  end
+  if coroutine.status(task.thread) == "dead" then
+    task.done = true
+    task.scheduler.live[task] = nil
+    if task.failed then table.insert(task.scheduler.failures, task) end
+    wake(task)
+  elseif not task.parked then -- it yielded by itself: others first
+    push(task)
+  end
+end
+
+-- ------------------------------------------------------------------ one turn
+
+-- One event of each client, so that a busy one does not starve the others.
+local function take_events()
+  local took = false
+  for i = 1, opened do
+    local client = open[i]
+    if client and client.virtual then follow(client) end
+    if client and client:take() then took = true end
+  end
+  return took
+end
+
+local function earlier(a, b)
+  if not a or not b then return a or b end
+  return math.min(a, b)
+end
+
+-- The calls in flight over real connections, and the next moment that anything is due.
+local function outlook(time, limit)
+  local due = earlier(limit, sleepers[1] and sleepers[1].due)
+  local busy = {}
+  for i = 1, opened do
+    local client = open[i]
+    if client and client:busy() then
+      local seconds = client:due()
+      due = earlier(due, seconds and time + seconds)
+      if not client.virtual then busy[#busy + 1] = client end
+    end
+  end
+  return busy, due
+end
+
+local function wait_for(busy, seconds)
+  if interrupt then seconds = math.min(seconds, GLANCE) end
+  if #busy == 1 then return busy[1]:crank(seconds) end
+  local handles = {}
+  for i, client in ipairs(busy) do handles[i] = client.handle end
+  core.wait(handles, seconds)
+  for _, client in ipairs(busy) do client:crank(0) end
+end
+
+-- Nothing is ready: wait, or jump to the next moment. False when nothing will ever happen.
+local function idle(limit)
+  local time = now()
+  local busy, due = outlook(time, limit)
+  if not due and #busy == 0 then return false end
+  if not is_virtual() then
+    wait_for(busy, math.min(LONGEST, math.max(0, (due or time + LONGEST) - time)))
+  elseif due > time then
+    clock.time = math.max(due, time + 0.001)
+    clock.stuck = 0
+  else
+    clock.stuck = (clock.stuck or 0) + 1
+    if clock.stuck > STUCK then return false end
+  end
+  return true
+end
+
+local function turn(limit)
+  if interrupt then interrupt() end
+  if sleepers[1] then wake_sleepers(now()) end
+  local task = pop()
+  if task then
+    if is_live(task) then resume(task) end
+    return true
+  end
+  if take_events() then
+    clock.stuck = 0
+    return true
+  end
+  return idle(limit)
+end
+
+-- ------------------------------------------------------------------ waiting
+
+local function deadlock()
+  local waiting = {}
+  for task in pairs(scheduler and scheduler.live or {}) do waiting[#waiting + 1] = task.name end
+  table.sort(waiting)
+  if #waiting == 0 then return "deadlock: this waits for something that cannot happen any more" end
+  return ("deadlock: %d task(s) wait for something that cannot happen any more: %s"):format(
+    #waiting, table.concat(waiting, ", "))
+end
+
+-- The task we may yield from: the running coroutine is one, and no C function is in between.
+local function current_task()
+  local thread = coroutine.running()
+  local task = thread and tasks[thread]
+  if not task or task.done then return nil end
+  if coroutine.isyieldable and not coroutine.isyieldable() then return nil end
+  return task
+end
+
+--- Wait until check(subject) is true. Whoever changes the subject calls wake(subject).
+--- @param subject table
+--- @param check fun(subject: table): any
+--- @param timeout number?  seconds
+--- @return boolean held  false: the time was up
+local function wait(subject, check, timeout)
+  local limit = timeout and now() + timeout
+  while not check(subject) do
+    if limit and now() >= limit then return false end
+    local task = current_task()
+    if task then
+      park(task, subject, limit)
+    elseif not turn(limit) then
+      error(deadlock(), 3)
+    end
+  end
+  return true
+end
+
+local function never() return false end
+
+--- Wait that many seconds; other calls and tasks go on.
+--- @param seconds number
+local function sleep(seconds)
+  if type(seconds) ~= "number" or seconds ~= seconds then error("xai.sleep: seconds must be a number", 2) end
+  local task = current_task()
+  if task then return park(task, nil, now() + math.max(0, seconds)) end
+  wait({}, never, math.max(0, seconds))
+end
+
+-- ------------------------------------------------------------------ tasks
+
+--- @class xai.Task
+local Task = {}
+local task_mt = { __name = "xai.task", __index = Task }
+
+local function is_done(task) return task.done end
+
+--- Wait for the task's end.
+--- @return any ...  what its function returned; an error in it is raised here again, with its traceback
+function Task:wait()
+  if tasks[coroutine.running() or self] == self then error("a task cannot wait for itself", 2) end
+  self.waited = true
+  wait(self, is_done)
+  if self.failed then
+    local fault = self.fault
+    error(type(fault) == "string" and fault .. "\n" .. self.traceback or fault, 0)
+  end
+  return unpack(self.results, 1, self.results.n)
+end
+
+local function name_of(fn)
+  local info = debug.getinfo(fn, "S")
+  return info.short_src .. ":" .. info.linedefined
+end
+
+local function start(fn, ...)
+  local task = setmetatable({
+    thread = coroutine.create(fn),
+    scheduler = scheduler,
+    name = name_of(fn),
+    arguments = { n = select("#", ...), ... },
+    parked = false,  -- waits for its subject or its time
+    subject = nil,   -- what it waits for
+    waiters = nil,   -- who waits for it
+    done = false,
+    waited = false,  -- somebody takes its results or its error
+    results = nil,
+    failed = false,
+    fault = nil,     -- what was raised
+    traceback = nil,
+  }, task_mt)
+  tasks[task.thread] = task
+  scheduler.live[task] = true
+  push(task)
+  return task
+end
+
+--- Start a function as a task of the running scheduler; it begins when the caller next waits.
+--- @param fn function
+--- @return xai.Task
+local function spawn(fn, ...)
+  if type(fn) ~= "function" then error("xai.spawn: a function is needed, not a " .. type(fn), 2) end
+  if not scheduler then error("xai.spawn: there is no scheduler here: call it inside xai.run", 2) end
+  return start(fn, ...)
+end
+
+local function abandon(self)
+  for task in pairs(self.live) do
+    task.done, task.failed, task.fault, task.traceback = true, true, "xai.run ended before this task", ""
+    if task.subject then task.subject.waiters[task] = nil end
+    if coroutine.close and coroutine.status(task.thread) == "suspended" then coroutine.close(task.thread) end
+  end
+  for i = #sleepers, 1, -1 do
+    if sleepers[i].task.scheduler == self then table.remove(sleepers, i) end
+  end
+end
+
+local function drive(self, fn, ...)
+  local main = start(fn, ...)
+  main.waited = true
+  while next(self.live) and not main.failed do
+    if not turn() then error(deadlock(), 0) end
+  end
+  for _, task in ipairs(self.failures) do
+    if main.failed or not task.waited then return task end
+  end
+  return main
+end
+
+--- Run a function as the first task of a scheduler, until it and every task it started have ended. An error
+--- in it ends the run at once; an error in a task nobody waited for is raised when all have ended. Inside a
+--- run it is a plain call of the function.
+--- @param fn function
+--- @return any ...  what the function returned
+local function run(fn, ...)
+  if type(fn) ~= "function" then error("xai.run: a function is needed, not a " .. type(fn), 2) end
+  if scheduler then return fn(...) end
+  local self = { ready = { first = 1, last = 0 }, live = {}, failures = {}, serial = 0 }
+  scheduler = self
+  local ok, outcome = pcall(drive, self, fn, ...)
+  abandon(self)
+  scheduler = nil
+  if not ok then error(outcome, 0) end
+  return outcome:wait()
+end
+
+local function wait_for_all(list)
+  local started = {}
+  for i, entry in ipairs(list) do
+    started[i] = type(entry) == "function" and start(entry) or entry
+  end
+  local results, errors = {}, {}
+  for i, task in ipairs(started) do results[i], errors[i] = task:wait() end
+  return results, errors
+end
+
+--- Wait for tasks, or start functions as tasks and wait for them; outside a run it makes one.
+--- @param list (xai.Task|function)[]
+--- @return table results  by place: the first thing each returned
+--- @return table errors   by place: the second, so that `nil, err` is kept apart
+local function all(list)
+  if type(list) ~= "table" then error("xai.all: a list of tasks and functions is needed, not a " .. type(list), 2) end
+  for i, entry in ipairs(list) do
+    if type(entry) ~= "function" and getmetatable(entry) ~= task_mt then
+      error(("xai.all: entry %d is neither a task nor a function"):format(i), 2)
+    end
+  end
+  return run(wait_for_all, list)
+end
+
+-- ------------------------------------------------------------------ clients
+
+-- Places of collected clients are closed up when they are half of all.
+local compact_at = 16
+
+local function compact()
+  local n = 0
+  for i = 1, opened do
+    local client = open[i]
+    open[i] = nil
+    if client then
+      n = n + 1
+      open[n] = client
+    end
+  end
+  opened = n
+  compact_at = math.max(16, 2 * n)
+end
+
+--- A client was opened; the loop holds it weakly. It offers handle, virtual, synced, and the methods
+--- take() -> took an event?, busy() -> has calls?, due() -> seconds or nil, crank(seconds).
+local function watch(client)
+  if opened >= compact_at then compact() end
+  client.synced = now()
+  opened = opened + 1
+  open[opened] = client
+end
+
+--- A client was closed.
+local function unwatch(client)
+  for i = 1, opened do
+    if open[i] == client then open[i] = nil end
+  end
+end
+
+--- Have a function called at least ten times a second while something waits; nil takes it away.
+--- @param fn function?
+--- @return function? previous
+local function on_interrupt(fn)
+  local previous = interrupt
+  interrupt = fn
+  return previous
+end
+
+return {
+  run = run,
+  spawn = spawn,
+  all = all,
+  sleep = sleep,
+  wait = wait,
+  wake = wake,
+  now = now,
+  watch = watch,
+  unwatch = unwatch,
+  on_interrupt = on_interrupt,
+}

@@ -1,0 +1,128 @@
+--- An answer while it is still arriving: its events one by one, and the result at the end.
+-- SPDX-License-Identifier: MIT
+local loop = require "xai.loop"
+local responses = require "xai.response"
+
+--- @class xai.Event
+--- @field type string            "text", "reasoning", "refusal", "arguments", "api" or "retry"
+--- @field text string?           the delta, in whole characters
+--- @field name string?           the API's own name of the event
+--- @field data table?            the API's own event, decoded when first looked at
+--- @field raw string?            ... as JSON text
+--- @field output_index integer?  the item in response.output; for chat the choice; from 0
+--- @field content_index integer? the part in the item; for chat the tool call; from 0
+--- @field wait number?           retry: seconds until the next attempt
+--- @field attempt table?         retry: the attempt that failed
+--- @field error xai.Error?       retry: why
+
+--- @class xai.Stream
+local Stream = {}
+local mt = { __name = "xai.stream", __index = Stream }
+
+local function is_moving(call)
+  return call.done or call.queue[call.first] ~= nil
+end
+
+local function check(self)
+  if getmetatable(self) == mt then return end
+  error("this is a method of a stream: call it with a colon, as in stream:events()", 3)
+end
+
+local function next_event(self)
+  local call = self.call
+  loop.wait(call, is_moving)
+  return call:shift()
+end
+
+--- Iterate over the events as they arrive. Ends silently, however the call ends: :result() tells. What the
+--- loop does not take is left on the network, so a slow reader slows the server and costs no memory: while the
+--- program waits for something else some 256 events are queued here, then the stream stands still. Only waiting
+--- for its own :result() and a loop around client:step() take all there is.
+--- @return fun(): xai.Event?
+function Stream:events()
+  check(self)
+  self.iterated = true
+  return function() return next_event(self) end
+end
+
+--- The text that has arrived so far.
+--- @return string
+function Stream:text()
+  check(self)
+  self.call:look()
+  local parts = self.call.parts
+  if #parts > 1 then self.call.parts = { table.concat(parts) } end
+  return self.call.parts[1] or ""
+end
+
+--- The response so far, as the API's own object; nil when nothing has arrived.
+--- @return xai.Response?
+function Stream:response()
+  check(self)
+  local call = self.call
+  call:look()
+  if call.done then return call.value or (call.err and call.err.response) end
+  local plain = call.link:response(call.id)
+  return plain and responses.wrap(plain, { outcome = "running", reason = "still streaming", book = call.book,
+    us = call.us })
+end
+
+--- Wait for the end. Events nobody iterates over are let go.
+--- @param timeout number?  seconds; nil: as long as the call's own deadline
+--- @return xai.Response? response
+--- @return xai.Error? err
+function Stream:result(timeout)
+  check(self)
+  if timeout ~= nil and not (type(timeout) == "number" and timeout >= 0) then
+    error("stream:result: timeout must be a number of seconds, 0 or more", 2)
+  end
+  local call = self.call
+  if not self.iterated then call:discard() end
+  call.holder = self -- grok:stream(body):result() is held by nobody else, and a tail call forgets its caller
+  local value, err = call:wait(timeout)
+  call.holder = nil
+  return value, err
+end
+
+--- Stop the call: the connection is closed, the result is an error of kind "cancelled" with what arrived.
+function Stream:cancel()
+  check(self)
+  self.call:cancel()
+end
+
+--- Has it ended?
+--- @return boolean
+function Stream:is_done()
+  check(self)
+  self.call:look()
+  return self.call.done
+end
+
+mt.__close = Stream.cancel
+
+-- A stream that nobody holds any more is cancelled by the collector. Tables have no finaliser on LuaJIT, so
+-- there a proxy has it. It must not hold the call itself: a client that goes in the same cycle would come
+-- back to life with its core already closed. While the client lives it holds the call.
+local function guard(call)
+  local weak = setmetatable({ call }, { __mode = "v" })
+  local function cancel()
+    if weak[1] then pcall(weak[1].cancel, weak[1]) end
+  end
+  local newproxy = rawget(_G, "newproxy")
+  if not newproxy then return setmetatable({}, { __gc = cancel }) end
+  local proxy = newproxy(true)
+  getmetatable(proxy).__gc = cancel
+  return proxy
+end
+
+--- @param call xai.Call  owned: cancelled together with the stream
+--- @return xai.Stream
+local function new(call)
+  return setmetatable({
+    call = call,
+    iterated = false,   -- somebody takes the events
+    guard = guard(call),
+  }, mt)
+end
+
+return { new = new }
