@@ -1,0 +1,196 @@
+# Makefile - builds the library, the Lua modules, their tests and checks. `make help` lists what it can do.
+# SPDX-License-Identifier: MIT
+
+B       ?= build
+PREFIX  ?= /usr/local
+AR      ?= ar
+CXX     ?= c++
+VERSION := $(shell sed -n 's/^\#define XAI_VERSION "\(.*\)"/\1/p' core/include/xai.h)
+
+# Ours first; CFLAGS, CPPFLAGS and LDFLAGS of whoever builds are added, never replaced. V=1 shows the commands.
+WARNINGS := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
+            -Wconversion -Wno-sign-conversion $(if $(WERROR),-Werror)
+FLAGS    := -std=c11 -O2 -g -fPIC -fvisibility=hidden $(WARNINGS) -Icore/include $(shell pkg-config --cflags libpcre2-8 2>/dev/null)
+Q         = $(if $(V),,@echo "  $@";)
+COMPILE   = $(Q)$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+LIBS     := $(shell pkg-config --libs libcurl libpcre2-8 2>/dev/null || echo -lcurl -lpcre2-8) -lm
+
+CORE     := $(patsubst core/src/%.c,$(B)/core/%.o,$(wildcard core/src/*.c))
+LXAI     := $(patsubst lua/c/%.c,%.o,$(wildcard lua/c/*.c))
+TESTS    := $(patsubst core/test/%.c,$(B)/test/%,$(wildcard core/test/test_*.c))
+TESTLIB  := $(patsubst core/test/%.c,$(B)/test/%.o,$(filter-out core/test/test_%,$(wildcard core/test/*.c)))
+FUZZERS  := $(patsubst core/fuzz/%.c,$(B)/fuzz/%,$(wildcard core/fuzz/fuzz_*.c))
+BENCHES  := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))
+C_EXAMPLES := $(patsubst examples/c/%.c,$(B)/examples/%,$(wildcard examples/c/*.c))
+SOURCES  := $(wildcard core/include/*.h core/src/*.[ch] core/test/*.[ch] core/fuzz/*.[ch] bench/*.[ch] \
+                       lua/c/*.[ch] examples/c/*.[ch] tools/*.[ch])
+
+# The Luas we build for: those whose headers are there, each under the name its system gives it.
+LUAS      := lua5.4 lua5.3 luajit
+first_pc   = $(firstword $(foreach name,$(1),$(shell pkg-config --exists $(name) 2>/dev/null && echo $(name))))
+PC_lua5.4 := $(call first_pc,lua5.4 lua-5.4 lua54)
+PC_lua5.3 := $(call first_pc,lua5.3 lua-5.3 lua53)
+PC_luajit := $(call first_pc,luajit)
+BUILT     := $(foreach lua,$(LUAS),$(if $(PC_$(lua)),$(lua)))
+MODULES   := $(BUILT:%=$(B)/%/xai/core.so)
+
+# Tests must not see the user's key, proxy or settings, whatever the shell holds.
+CLEAN_ENV := env -u XAI_API_KEY -u XAI_BASE_URL -u XAI_SIMULATE -u LUA_INIT -u http_proxy -u https_proxy \
+             -u all_proxy -u HTTP_PROXY -u HTTPS_PROXY -u ALL_PROXY $(if $(SUITES),XAI_SHARED=$(SUITES),-u XAI_SHARED)
+IN_TREE    = . $(CURDIR)/$(B)/env.sh &&
+FUZZ_SECONDS ?= 20
+SANITIZE  := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+## ---- building
+
+all: lib modules $(B)/bin/xai $(B)/env.sh ## the library, the Lua modules and the command (the default)
+
+lib: $(B)/libxai.a $(B)/libxai.so
+
+modules: $(MODULES)
+	@$(foreach lua,$(filter-out $(BUILT),$(LUAS)),echo "skipped: the module for $(lua), its headers are not installed";)
+
+$(B)/libxai.a: $(CORE)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(B)/libxai.so: $(CORE)
+	$(Q)$(CC) -shared -Wl,-soname,libxai.so.0,-z,defs $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) && ln -sf libxai.so $(B)/libxai.so.0
+
+$(B)/core/%.o: core/src/%.c | $(B)/core/
+	$(COMPILE)
+
+# A module holds the core inside and shows luaopen_xai_core alone, so that two copies in a process never meet.
+define LUA_MODULE
+$(B)/$(1)/xai/core.so: $(addprefix $(B)/$(1)/,$(LXAI)) $(B)/libxai.a | $(B)/$(1)/xai/
+	$$(Q)$$(CC) -shared -Wl,--exclude-libs,ALL $$(CFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(LIBS)
+$(B)/$(1)/%.o: lua/c/%.c | $(B)/$(1)/
+	$$(COMPILE) $(shell pkg-config --cflags $(PC_$(1)))
+endef
+$(foreach lua,$(BUILT),$(eval $(call LUA_MODULE,$(lua))))
+
+%/:
+	@mkdir -p $@
+
+# Debian has lua-http, which `xai sim --port` serves with, for LuaJIT alone: so LuaJIT runs the command.
+$(B)/bin/xai: $(B)/env.sh | $(B)/bin/
+	@printf '%s\n' '#!/bin/sh' '. $(CURDIR)/$(B)/env.sh' \
+	  '[ -e $(CURDIR)/$(B)/luajit/xai/core.so ] && lua=$$(command -v luajit) || lua=$$(command -v lua5.4 || command -v lua)' \
+	  'exec "$$lua" $(CURDIR)/bin/xai "$$@"' > $@
+	@chmod +x $@
+
+$(B)/env.sh: Makefile | $(B)/
+	@printf "export %s\n" \
+	  $(foreach v,_5_4 _5_3,"LUA_PATH$(v)='$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;'") \
+	  "LUA_PATH='$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;'" \
+	  "LUA_CPATH_5_4='$(CURDIR)/$(B)/lua5.4/?.so;;'" "LUA_CPATH_5_3='$(CURDIR)/$(B)/lua5.3/?.so;;'" \
+	  "LUA_CPATH='$(CURDIR)/$(B)/luajit/?.so;;'" "PATH='$(CURDIR)/$(B)/bin':\"\$$PATH\"" > $@
+
+env: $(B)/env.sh $(B)/bin/xai ## lines for the shell, to use the tree in place: eval "$(make -s env)"
+	@cat $<
+
+deps: ## install what building needs; SETS="build test check" for all of it
+	@tools/deps.sh $(or $(SETS),build)
+
+demo: deps ## build, and let a bot talk: against the real API if XAI_API_KEY is set, else simulated
+	@$(MAKE) --no-print-directory -s Q=@ all
+	@$(IN_TREE) if [ -z "$$XAI_API_KEY" ]; then export XAI_SIMULATE=1; fi; lua5.4 examples/lua/bot.lua
+
+## ---- testing
+
+test: ## install what is missing, build, run every C test, spec and example
+	@tools/deps.sh build test
+	+@TALLY_MAKE="$(MAKE)" tools/tally.sh all test-c nomem $(LUAS:%=spec-%) examples
+
+test-c: $(TESTS) $(B)/test/header_cxx ## the C tests
+	@$(CLEAN_ENV) tools/each.sh $^
+
+nomem: $(BUILT:%=nomem-%) ## the Lua modules with each allocation failing in turn
+
+nomem-%: lua/test/test_nomem.c lua/test/nomem.lua $(B)/%/xai/core.so $(B)/env.sh
+	$(Q)$(CC) $(CFLAGS) -o $(B)/$*/test_nomem $< $$(pkg-config --cflags --libs $(PC_$*)) $(LDFLAGS)
+	@$(IN_TREE) $(CLEAN_ENV) $(B)/$*/test_nomem lua/test/nomem.lua
+
+spec: $(LUAS:%=spec-%) ## the specs on each Lua
+
+spec-%: $(B)/%/xai/core.so $(B)/env.sh
+	@$(IN_TREE) $(CLEAN_ENV) $(PRELOAD) $(RUN_UNDER) $* $$(command -v busted) -o plainTerminal $(BUSTED_FLAGS) spec
+
+examples: $(C_EXAMPLES) $(MODULES) $(B)/bin/xai ## every example, offline
+	@$(IN_TREE) $(CLEAN_ENV) tools/examples.sh $(C_EXAMPLES)
+
+check: ## everything CI runs
+	@.ci/run
+
+asan: ## C tests and specs (5.4) under AddressSanitizer and UBSan
+	@$(MAKE) B=build/asan CC=clang CXX=clang++ CFLAGS='$(SANITIZE)' LDFLAGS='$(SANITIZE)' test-c spec-lua5.4 \
+	  PRELOAD='ASAN_OPTIONS=detect_leaks=0 LD_PRELOAD=$(shell clang -print-file-name=libclang_rt.asan-$(shell uname -m).so)'
+
+VALGRIND := valgrind -q --leak-check=full --errors-for-leak-kinds=definite,indirect --error-exitcode=99
+valgrind: ## the same under valgrind, without the suites beside the checkout
+	@$(MAKE) SUITES=none RUN_UNDER='$(VALGRIND)' test-c spec-lua5.4
+
+fuzz: ## each fuzz target for FUZZ_SECONDS
+	@$(MAKE) B=build/fuzz CC=clang CFLAGS='-fsanitize=fuzzer-no-link $(SANITIZE)' LDFLAGS='$(SANITIZE)' fuzz-run
+
+fuzz-run: $(FUZZERS)
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) tools/fuzz.sh $^
+
+coverage: ## which lines the C tests and specs (5.4) reach: build/coverage/html
+	@$(MAKE) B=build/coverage CFLAGS='-O0 --coverage' LDFLAGS=--coverage test-c spec-lua5.4
+	@lcov -q --capture --directory build/coverage --output-file build/coverage/all.info
+	@lcov -q --extract build/coverage/all.info '$(CURDIR)/core/src/*' '$(CURDIR)/lua/c/*' -o build/coverage/ours.info
+	@genhtml -q build/coverage/ours.info -o build/coverage/html && lcov --list build/coverage/ours.info
+
+interop: all $(B)/tools/schema_verdicts ## other people's clients, and ajv (by npm)
+	@$(IN_TREE) $(CLEAN_ENV) tools/interop.sh
+
+bench: $(BENCHES) ## the benchmarks
+	@for bench in $^; do echo "== $$bench"; $$bench || exit 1; done
+	@echo "== schema and ajv"; tools/bench_ajv.sh
+
+$(B)/test/%.o: core/test/%.c | $(B)/test/
+	$(COMPILE) -Icore/src -Icore/test
+$(B)/test/header_cxx: core/test/header_cxx.cpp $(B)/libxai.a | $(B)/test/
+	$(Q)$(CXX) -std=c++11 -Wall -Wextra -Wpedantic -Wno-missing-field-initializers $(if $(WERROR),-Werror) -Icore/include \
+	  $(CXXFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(TESTS): %: %.o $(TESTLIB) $(B)/libxai.a
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(B)/fuzz/%: core/fuzz/%.c $(B)/libxai.a | $(B)/fuzz/
+	$(Q)$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -Icore/src -MMD -MP -o $@ $< $(B)/libxai.a $(LIBS)
+$(B)/bench/%: bench/%.c $(B)/libxai.a | $(B)/bench/
+	$(Q)$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -Icore/src -MMD -MP -o $@ $< $(B)/libxai.a $(LIBS)
+$(B)/tools/%: tools/%.c $(B)/libxai.a | $(B)/tools/
+	$(Q)$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(B)/libxai.a $(LIBS)
+$(B)/examples/%: examples/c/%.c $(B)/libxai.a | $(B)/examples/
+	$(Q)$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(B)/libxai.a $(LIBS)
+
+## ---- the source
+
+lint: ## luacheck, clang-format, clang-tidy, and the rockspec's lists against the tree
+	@tools/lint.sh $(SOURCES)
+
+format: ## clang-format every C file in place, renew the rockspec's lists
+	@clang-format -i $(SOURCES)
+	@lua5.4 tools/rockspec.lua --write
+
+package: all ## install into a scratch root and by luarocks into build/rocks, and use what was installed
+	@$(CLEAN_ENV) tools/package.sh
+
+## ---- installing
+
+install: all ## into PREFIX (DESTDIR respected): header, libraries, pkg-config file, Lua files, command
+	@tools/install.sh '$(DESTDIR)' '$(PREFIX)' '$(B)' '$(VERSION)' $(BUILT)
+
+uninstall: ## what install put there
+	@tools/install.sh --remove '$(DESTDIR)' '$(PREFIX)'
+
+clean: ## remove what was built, by luarocks too
+	rm -rf build xai core/src/*.o lua/c/*.o
+
+help: ## this list
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
+
+.PHONY: all lib modules env deps demo test test-c spec examples check asan valgrind fuzz fuzz-run coverage interop \
+        bench lint format package install uninstall clean help
+.SECONDARY:
+-include $(wildcard $(B)/*/*.d)
