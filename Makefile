@@ -39,6 +39,7 @@ CLEAN_ENV := env -u XAI_API_KEY -u XAI_BASE_URL -u XAI_SIMULATE -u LUA_INIT -u h
              -u all_proxy -u HTTP_PROXY -u HTTPS_PROXY -u ALL_PROXY $(if $(SUITES),XAI_SHARED=$(SUITES),-u XAI_SHARED)
 IN_TREE    = . $(CURDIR)/$(B)/env.sh &&
 FUZZ_SECONDS ?= 20
+SPEC_TIMEOUT ?= 900
 SANITIZE  := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 ## ---- building
@@ -108,12 +109,12 @@ nomem: $(BUILT:%=nomem-%) ## the Lua modules with each allocation failing in tur
 
 nomem-%: lua/test/test_nomem.c lua/test/nomem.lua $(B)/%/xai/core.so $(B)/env.sh
 	$(Q)$(CC) $(CFLAGS) -o $(B)/$*/test_nomem $< $$(pkg-config --cflags --libs $(PC_$*)) $(LDFLAGS)
-	@$(IN_TREE) $(CLEAN_ENV) $(B)/$*/test_nomem lua/test/nomem.lua
+	@$(IN_TREE) $(CLEAN_ENV) timeout -k 10 $(SPEC_TIMEOUT) $(B)/$*/test_nomem lua/test/nomem.lua
 
 spec: $(LUAS:%=spec-%) ## the specs on each Lua
 
 spec-%: $(B)/%/xai/core.so $(B)/env.sh
-	@$(IN_TREE) $(CLEAN_ENV) $(PRELOAD) $(RUN_UNDER) $* $$(command -v busted) -o plainTerminal $(BUSTED_FLAGS) spec
+	@$(IN_TREE) $(CLEAN_ENV) $(PRELOAD) timeout -k 10 $(SPEC_TIMEOUT) $(RUN_UNDER) $* $$(command -v busted) -o plainTerminal $(BUSTED_FLAGS) spec
 
 examples: $(C_EXAMPLES) $(MODULES) $(B)/bin/xai ## every example, offline
 	@$(IN_TREE) $(CLEAN_ENV) tools/examples.sh $(C_EXAMPLES)

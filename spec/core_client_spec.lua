@@ -1,7 +1,6 @@
 --- The client of the C module over the scripted wire: calls, retries, errors, ends, and who may use it when.
 -- SPDX-License-Identifier: MIT
 local core = require "xai.core"
-local dying = require "spec.dying"
 
 local function config_of(extra)
   local config = { api_key = "xai-test-key", base_url = "http://wire/v1", transport = "scripted", clock = "manual",
@@ -532,96 +531,6 @@ describe("xai.core.client", function()
       assert.error_matches(function() handle:pending() end, "the client is closed")
     end)
   end
-end)
-
-describe("xai.core.client and finalizers", function()
-  -- Runs streams until the finalizer, which lives again in each cycle, has met a locked client.
-  local function until_met(fn)
-    local pause = collectgarbage("setpause", 0)
-    for i = 1, 3000 do -- ballast of changing size shifts where the collector's steps fall
-      local ballast = ("x"):rep(i * 7919 % 65536)
-      if fn(ballast) then break end
-    end
-    collectgarbage("setpause", pause)
-  end
-
-  -- A result large enough for the collector to take steps while it is pushed.
-  local function long_answer()
-    local body = answer "x"
-    for i = 1, 200 do body["field" .. i] = { list = core.array { i, tostring(i), {} } } end
-    return core.encode(body)
-  end
-
-  it("remembers a cancel that comes while a result is pushed", function()
-    local handle, body = client(), long_answer()
-    local victim, met, over = nil, false, false
-    local function meddle()
-      if victim then
-        handle:cancel(victim)
-        met = met or not pcall(handle.pending, handle) or not pcall(handle.step, handle)
-        victim = nil
-      end
-      if not over then dying(meddle) end
-    end
-    dying(meddle)
-    until_met(function()
-      local other = start(handle)
-      local mine = start(handle, { stream = false })
-      local wire, answered = take(handle), take(handle)
-      assert.equal(other, wire.call)
-      head(handle, answered.id, 200, JSON)
-      handle:wire_body(answered.id, body)
-      handle:wire_finish(answered.id, "done")
-      victim = other
-      local events = pull(handle)
-      if met then assert.is_false(handle:wire_live(wire.id)) end -- it was cancelled, afterwards
-      handle:cancel(other)
-      for _, event in ipairs(pull(handle)) do events[#events + 1] = event end
-      local outcomes = {}
-      for _, event in ipairs(events) do
-        if event[2] == "end" then outcomes[event[1]] = (outcomes[event[1]] or "") .. event[3].outcome end
-        if event[1] == mine then assert.equal("200", event[3].response.field200.list[2]) end
-      end
-      assert.same({ [mine] = "complete", [other] = "cancelled" }, outcomes)
-      return met
-    end)
-    over = true
-    assert.is_true(met)
-    assert.equal(0, handle:pending())
-    handle:close()
-  end)
-
-  it("remembers a close that comes while a result is pushed", function()
-    local body, met = long_answer(), false
-    local handle, over
-    local function meddle()
-      if handle and not met then
-        met = not pcall(handle.next, handle) and pcall(handle.pending, handle)
-        if met then handle:close() end
-      end
-      if not over then dying(meddle) end
-    end
-    dying(meddle)
-    until_met(function()
-      local mine = client()
-      start(mine, { stream = false })
-      local wire = take(mine)
-      head(mine, wire.id, 200, JSON)
-      mine:wire_body(wire.id, body)
-      mine:wire_finish(wire.id, "done")
-      assert(mine:step(0))
-      handle = mine
-      local _, word, result = mine:next()
-      handle = nil
-      assert.equal("end", word)
-      assert.equal("200", result.response.field200.list[2])
-      if met then assert.error_matches(function() mine:pending() end, "the client is closed") end
-      if not met then mine:close() end
-      return met
-    end)
-    over = true
-    assert.is_true(met)
-  end)
 end)
 
 describe("xai.core.wait", function()

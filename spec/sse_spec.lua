@@ -1,7 +1,6 @@
 --- Server-sent events through the Lua face: any chunking gives the same events.
 -- SPDX-License-Identifier: MIT
 local core = require "xai.core"
-local dying = require "spec.dying"
 local errors = require "xai.error"
 local json = require "xai.json"
 local sse = require "xai.sse"
@@ -104,29 +103,6 @@ describe("xai.sse", function()
     assert.has_error(function() sse():feed(12) end)
     assert.error_matches(function() core.sse().feed("data: x\n\n") end, "not an SSE parser")
     assert.error_matches(function() core.sse().feed(core.number "1", "x") end, "not an SSE parser")
-  end)
-
-  it("shuts finalizers out while its events are being made", function()
-    local parser = core.sse()
-    local refused = 0
-    local function meddle() -- and again in the next cycle
-      if not pcall(parser.feed, parser, "data: meddled\n\n") then refused = refused + 1 end
-      if not pcall(parser.reset, parser) then refused = refused + 1 end
-      if refused == 0 then dying(meddle) end
-    end
-    -- Ballast of changing size shifts where the collector's steps fall.
-    local pause, wrong = collectgarbage("setpause", 0), 0
-    dying(meddle)
-    for i = 1, 20000 do
-      local ballast = ("x"):rep(i * 7919 % 65536)
-      for _, event in ipairs(parser:feed(("data: abc\n\n"):rep(i % 37 + 1))) do
-        if event.data ~= "abc" then wrong = wrong + #ballast + 1 end
-      end
-      if refused > 0 then break end
-    end
-    collectgarbage("setpause", pause)
-    assert.equal(0, wrong)
-    assert.is_true(refused > 0)
   end)
 end)
 
