@@ -10,7 +10,7 @@
 #include "xai_err.h"
 #include "xai_schema_stream.h"
 
-typedef xai_verdict verdict;
+typedef xai_check_verdict verdict;
 typedef xai_check_frame frame;
 typedef xai_schema_op operation;
 
@@ -639,7 +639,7 @@ bool xai__check_lay(xai_check *c, size_t count) {
   return c->code == XAI_OK;
 }
 
-xai_verdict xai__check_spot_all(xai_check *c, xai_check_spot *spot) {
+xai_check_verdict xai__check_spot_all(xai_check *c, xai_check_spot *spot) {
   size_t bottom = c->frame_count;
   verdict v = visit(c, spot);
   if (v != XAI_VERDICT_WAIT) return v;
@@ -660,7 +660,7 @@ static bool see_names(xai_check *c, frame *f, const xai_schema_members *m) {
   return true;
 }
 
-xai_verdict xai__check_one(xai_check *c, const xai_schema_op *op) {
+xai_check_verdict xai__check_one(xai_check *c, const xai_schema_op *op) {
   size_t bottom = c->frame_count;
   frame *f = top(c);
   bool sees = op->code == XAI_OP_REQUIRED || op->code == XAI_OP_DEPENDENT;

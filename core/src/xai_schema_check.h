@@ -93,21 +93,21 @@ typedef struct xai_complaint {
 } xai_complaint;
 
 /* Of one operation, or of one schema. */
-typedef enum xai_verdict {
+typedef enum xai_check_verdict {
   XAI_VERDICT_PASS,
   XAI_VERDICT_FAIL,
   XAI_VERDICT_WAIT, /* a frame was pushed: again after it */
   XAI_VERDICT_STOP  /* c->code says why                   */
-} xai_verdict;
+} xai_check_verdict;
 
 /* ---- operations on one value (xai_schema_leaf.c); failures are said unless the spot is quiet ---- */
 
 bool xai__check_type(const xai_schema_node *node, const xai_json *value);
-xai_verdict xai__check_leaf(xai_check *c, const xai_schema_op *op, const xai_check_spot *spot);
+xai_check_verdict xai__check_leaf(xai_check *c, const xai_schema_op *op, const xai_check_spot *spot);
 /* A whole list. */
-xai_verdict xai__check_leaves(xai_check *c, const xai_schema_op *op, const xai_check_spot *spot);
+xai_check_verdict xai__check_leaves(xai_check *c, const xai_schema_op *op, const xai_check_spot *spot);
 /* STOP: c->code is set and still to be said. */
-xai_verdict xai__check_match(xai_check *c, const xai_pattern *pattern, const char *text, size_t len);
+xai_check_verdict xai__check_match(xai_check *c, const xai_pattern *pattern, const char *text, size_t len);
 /* op NULL: the node's types. */
 xai_complaint xai__check_about(const xai_check_spot *spot, const xai_schema_op *op);
 

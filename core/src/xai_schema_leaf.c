@@ -4,7 +4,7 @@
 
 #define MANY 8 /* elements; above it uniqueItems hashes them */
 
-typedef xai_verdict verdict;
+typedef xai_check_verdict verdict;
 typedef xai_schema_op operation;
 
 xai_complaint xai__check_about(const xai_check_spot *spot, const xai_schema_op *op) {

@@ -10,7 +10,7 @@
 
 #define NONE XAI_NO_TASK
 
-typedef xai_verdict verdict;
+typedef xai_check_verdict verdict;
 typedef xai_schema_op operation;
 typedef xai_check_stream stream;
 typedef xai_stream_task task;

@@ -11,9 +11,9 @@
  * False without memory. */
 bool xai__check_lay(xai_check *c, size_t count);
 /* One operation of the last frame laid: PASS, FAIL or STOP. */
-xai_verdict xai__check_one(xai_check *c, const xai_schema_op *op);
+xai_check_verdict xai__check_one(xai_check *c, const xai_schema_op *op);
 /* A schema seen from the last frame laid, or from the root: PASS, FAIL or STOP. */
-xai_verdict xai__check_spot_all(xai_check *c, xai_check_spot *spot);
+xai_check_verdict xai__check_spot_all(xai_check *c, xai_check_spot *spot);
 /* What the reference leads to, seen from the last frame laid. */
 const xai_schema_node *xai__check_target(const xai_check *c, const xai_schema_ref *ref);
 /* The name of a member among those that the schema knows, or NULL. */
