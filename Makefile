@@ -185,6 +185,10 @@ install: all ## into PREFIX (DESTDIR respected): header, libraries, pkg-config f
 uninstall: ## what install put there
 	@tools/install.sh --remove '$(DESTDIR)' '$(PREFIX)'
 
+dist: ## the library as two files for engines: build/dist/xai.c and xai.h
+	@mkdir -p $(B)/dist
+	$(Q)lua5.4 tools/dist.lua $(B)/dist
+
 clean: ## remove what was built, by luarocks too
 	rm -rf build xai core/src/*.o lua/c/*.o
 
@@ -192,6 +196,6 @@ help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
 
 .PHONY: all lib modules env deps demo test test-c spec examples check asan valgrind fuzz fuzz-run coverage interop \
-        bench lint format package install uninstall clean help
+        bench lint format package dist install uninstall clean help
 .SECONDARY:
 -include $(wildcard $(B)/*/*.d)

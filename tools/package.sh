@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# package.sh - installs in both ways into scratch places below build/, uses the result, and removes it again.
+# package.sh - installs in all ways into scratch places below build/, uses the result, and removes it again.
 # SPDX-License-Identifier: MIT
 set -euo pipefail
 
@@ -28,13 +28,36 @@ probe_c() {
   echo "ok      $source with the installed library"
 }
 
-rm -rf "$stage" "$rocks"
+# The pair of files, as an engine takes it: C11 by two compilers, and a C++ program around the header.
+probe_dist() {
+  make -s --no-print-directory dist
+  cp build/dist/xai.[ch] examples/c/engine_tick.c "$stage-dist"
+  local libs flags
+  libs=$(pkg-config --libs libcurl libpcre2-8) flags=$(pkg-config --cflags libcurl libpcre2-8)
+  (
+    cd "$stage-dist"
+    for compiler in gcc clang; do
+      # shellcheck disable=SC2086
+      $compiler -std=c11 -O1 -Wall -Wextra -Werror $flags -I. -o engine_tick engine_tick.c xai.c $libs -lm
+    done
+    printf '#include "xai.h"\nint main() { return xai_str_of("x").len == 1 ? 0 : 1; }\n' >main.cpp
+    # shellcheck disable=SC2086
+    gcc -std=c11 -O1 $flags -c xai.c && g++ -std=c++11 -Wall -Wextra -Werror -o engine main.cpp xai.o $libs && ./engine
+    if nm xai.o | grep ' [TDBRV] ' | grep -v ' xai_'; then exit 1; fi # every name it shows is ours
+  ) || fail "xai.c and xai.h do not build or show strange names"
+  tools/with_sim.sh "$stage-dist/engine_tick" | grep -q . || fail "the engine's tick is silent"
+  echo "ok      xai.c and xai.h, in C11 and under C++"
+}
+
+rm -rf "$stage" "$rocks" "$stage-dist"
+mkdir -p "$stage-dist"
 make -s --no-print-directory install PREFIX="$stage" DESTDIR=
 probe_lua lua5.4 5.4 "$stage"
 probe_lua lua5.3 5.3 "$stage"
 probe_lua luajit 5.1 "$stage"
 PATH=$PWD/build/bin:$PATH probe_c
 make -s --no-print-directory uninstall PREFIX="$stage" DESTDIR=
+PATH=$PWD/build/bin:$PATH probe_dist
 left=$(find "$stage" ! -type d)
 [[ -z $left ]] || fail "uninstall left $left"
 
