@@ -527,6 +527,36 @@ describe("the command line", function()
     end
   end)
 
+  it("teaches each shell its words", function()
+    for shell, sign in pairs { bash = "complete -F _xai", zsh = "#compdef xai", fish = "complete -c xai" } do
+      local host = fake {}
+      assert.equal(0, cli.main({ "completion", shell }, host))
+      assert.truthy(said(host):find(sign, 1, true))
+      assert.truthy(said(host):find("doctor", 1, true))
+    end
+    assert.equal(2, cli.main({ "completion", "tcsh" }, fake {}))
+  end)
+
+  it("has a manual that names each command and each option", function()
+    local file = assert(io.open "bin/xai.1")
+    local manual = file:read("*a"):gsub("\n%.Fl ([%w-]+)", "\n-%1"):gsub("Fl ([%w-]+)", "-%1"):gsub(" , %-", "\n--")
+    file:close()
+    local seen = 0
+    local commands = { "", "ask", "chat", "models", "doctor", "sim", "completion", "schema check", "schema lint" }
+    for _, command in ipairs(commands) do
+      local args, host = {}, fake {}
+      for word in command:gmatch "%S+" do args[#args + 1] = word end
+      args[#args + 1] = "--help"
+      assert.equal(0, cli.main(args, host))
+      assert.truthy(manual:find(command, 1, true), command)
+      for option in said(host):gmatch "%-%-[%a-]+" do
+        seen = seen + 1
+        assert.truthy(manual:find(option, 1, true), command .. " " .. option)
+      end
+    end
+    assert.is_true(seen > 20)
+  end)
+
   it("has status 2 for wrong arguments", function()
     for _, args in ipairs { {}, { "frobnicate" }, { "ask", "--nope" }, { "ask", "a", "b" } } do
       local host = fake {}

@@ -13,7 +13,9 @@ lua_version() {
 remove() {
   root=$1$2
   rm -f "$root/include/xai.h" "$root"/lib/libxai.a "$root"/lib/libxai.so "$root"/lib/libxai.so.* \
-    "$root/lib/pkgconfig/xai.pc" "$root/bin/xai"
+    "$root/lib/pkgconfig/xai.pc" "$root/bin/xai" "$root/share/man/man1/xai.1" \
+    "$root/share/bash-completion/completions/xai" "$root/share/zsh/site-functions/_xai" \
+    "$root/share/fish/vendor_completions.d/xai.fish"
   for version in 5.1 5.3 5.4; do
     rm -rf "$root/share/lua/$version/xai" "$root/lib/lua/$version/xai"
   done
@@ -56,5 +58,22 @@ for lua in "$@"; do
   # The last in the list is LuaJIT when it is there; Debian has the server part of `xai sim` for it alone.
   runner=$lua
 done
-sed "1s|^#!.*|#!/usr/bin/env $runner|" bin/xai >"$root/bin/xai"
+# The command finds the library below its own prefix, wherever that is.
+directory=$(lua_version "$runner")
+{
+  echo "#!/usr/bin/env $runner"
+  echo "package.path = [[$prefix/share/lua/$directory/?.lua;$prefix/share/lua/$directory/?/init.lua;]] .. package.path"
+  echo "package.cpath = [[$prefix/lib/lua/$directory/?.so;]] .. package.cpath"
+  sed 1d bin/xai
+} >"$root/bin/xai"
 chmod 755 "$root/bin/xai"
+install -D -m 644 bin/xai.1 "$root/share/man/man1/xai.1"
+
+# completion SHELL FILE
+completion() {
+  mkdir -p "$(dirname "$root/share/$2")"
+  "$build/bin/xai" completion "$1" >"$root/share/$2"
+}
+completion bash bash-completion/completions/xai
+completion zsh zsh/site-functions/_xai
+completion fish fish/vendor_completions.d/xai.fish

@@ -56,6 +56,9 @@ probe_lua lua5.4 5.4 "$stage"
 probe_lua lua5.3 5.3 "$stage"
 probe_lua luajit 5.1 "$stage"
 PATH=$PWD/build/bin:$PATH probe_c
+(cd / && env -u LUA_PATH -u LUA_CPATH XAI_SIMULATE=1 "$stage/bin/xai" ask Hello 2>/dev/null) | grep -q . ||
+  fail "the installed command is silent"
+echo "ok      the installed command"
 make -s --no-print-directory uninstall PREFIX="$stage" DESTDIR=
 PATH=$PWD/build/bin:$PATH probe_dist
 left=$(find "$stage" ! -type d)

@@ -60,6 +60,18 @@ local function add_others(parser, leaving)
   sim:option("--replay", "Answer with these recorded streams (.jsonl) in turn."):argname("<file>"):count "*"
 end
 
+local completions = { bash = "get_bash_complete", zsh = "get_zsh_complete", fish = "get_fish_complete" }
+
+-- The script is made from this very parser, so it cannot know less.
+local function add_completion(parser, leaving)
+  local completion = parser:command("completion", "Print what teaches a shell our words.")
+  add_help(completion, leaving)
+  local shell = completion:argument("shell", "bash, zsh or fish."):choices { "bash", "zsh", "fish" }
+  shell:action(function(_, _, name)
+    leave_with(leaving, function() return (parser[completions[name]](parser):gsub("%s+$", "")) end)()
+  end)
+end
+
 local function add_schema(parser, leaving)
   local schema = parser:command("schema", "Check files against JSON Schemas, and schemas against what the API knows.")
   add_help(schema, leaving)
@@ -93,6 +105,7 @@ local function new_parser(leaving)
   add_chat(parser, leaving)
   add_others(parser, leaving)
   add_schema(parser, leaving)
+  add_completion(parser, leaving)
   return parser
 end
 
