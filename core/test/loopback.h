@@ -4,6 +4,7 @@
  * The nth connection plays the nth script (the last one again for all further ones). A script is a list of
  * steps that ends with CLOSE, RESET, AWAIT_EOF or AGAIN. Each connection has a thread, so
  * the test drives the transport in its own; what the server saw is read through lb_wait and lb_request.
+ * What no script can say (TLS, HTTP/2) is a function: lb_start_serving calls it for each connection.
  */
 #ifndef LOOPBACK_H
 #define LOOPBACK_H
@@ -71,11 +72,16 @@ typedef enum lb_count { LB_CONNECTIONS, LB_REQUESTS, LB_EOFS, LB_BLOCKED, LB_CLO
 #define LB_CONNECTION_MAX 512
 #define LB_REQUEST_MAX 65536
 
-typedef struct lb_server {
+typedef struct lb_server lb_server;
+typedef void lb_serve_fn(lb_server *s, int fd, size_t index);
+
+struct lb_server {
   int listener;
   int port;
   const lb_step *const *scripts;
   size_t script_count;
+  lb_serve_fn *serve; /* NULL: the scripts  */
+  void *user;         /* of that function's */
   pthread_t acceptor;
   pthread_t threads[LB_CONNECTION_MAX];
   int sockets[LB_CONNECTION_MAX];
@@ -87,7 +93,7 @@ typedef struct lb_server {
   long counts[LB_COUNTS];
   long long written;
   char request[LB_REQUEST_MAX]; /* the last one */
-} lb_server;
+};
 
 typedef struct lb_connection {
   lb_server *server;
@@ -255,15 +261,20 @@ static inline bool lb_play(lb_server *s, int fd, const lb_step *step) {
   return false;
 }
 
-static inline void *lb_serve(void *arg) {
-  lb_connection c = *(lb_connection *)arg;
-  free(arg);
-  size_t which = c.index < c.server->script_count ? c.index : c.server->script_count - 1;
-  const lb_step *script = c.server->scripts[which], *step = script;
-  while (lb_play(c.server, c.fd, step)) {
+static inline void lb_play_script(lb_server *s, int fd, size_t index) {
+  size_t which = index < s->script_count ? index : s->script_count - 1;
+  const lb_step *script = s->scripts[which], *step = script;
+  while (lb_play(s, fd, step)) {
     step++;
     if (step->op == LB_AGAIN) step = script;
   }
+}
+
+static inline void *lb_serve(void *arg) {
+  lb_connection c = *(lb_connection *)arg;
+  free(arg);
+  if (c.server->serve != NULL) c.server->serve(c.server, c.fd, c.index);
+  else lb_play_script(c.server, c.fd, c.index);
   pthread_mutex_lock(&c.server->lock);
   close(c.fd);
   c.server->sockets[c.index] = -1;
@@ -313,15 +324,26 @@ static inline int lb_listen(int backlog, int *port) {
   return fd;
 }
 
-static inline lb_server *lb_start(const lb_step *const *scripts, size_t count) {
+static inline lb_server *lb_start_any(const lb_step *const *scripts, size_t count, lb_serve_fn *serve,
+                                      void *user) {
   lb_server *s = calloc(1, sizeof *s);
   s->listener = lb_listen(LB_CONNECTION_MAX, &s->port);
   s->scripts = scripts;
   s->script_count = count;
+  s->serve = serve;
+  s->user = user;
   pthread_mutex_init(&s->lock, NULL);
   pthread_cond_init(&s->changed, NULL);
   pthread_create(&s->acceptor, NULL, lb_accept, s);
   return s;
+}
+
+static inline lb_server *lb_start(const lb_step *const *scripts, size_t count) {
+  return lb_start_any(scripts, count, NULL, NULL);
+}
+
+static inline lb_server *lb_start_serving(lb_serve_fn *serve, void *user) {
+  return lb_start_any(NULL, 0, serve, user);
 }
 
 static inline void lb_stop(lb_server *s) {

@@ -186,7 +186,7 @@ static void errors_of_the_api_are_answers(void) {
   world_end(&w);
 }
 
-static void f31_redirects_are_not_followed(void) {
+static void F31_redirects_are_not_followed(void) {
   const lb_step script[] = {
     READ, WRITE("HTTP/1.1 307 Go\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"), AGAIN};
   world w = {0};
@@ -199,7 +199,7 @@ static void f31_redirects_are_not_followed(void) {
 
 /* ---- reaching the server ---- */
 
-static void f01_a_name_that_does_not_exist(void) {
+static void F01_a_name_that_does_not_exist(void) {
   xai_transport *t = open_plain();
   call c = {.url = "http://user-less.nonexistent.invalid/v1"};
   start_url(t, &c, "POST", xai_str_of("{}"));
@@ -209,7 +209,7 @@ static void f01_a_name_that_does_not_exist(void) {
   t->ops->free(t);
 }
 
-static void f06_a_port_that_refuses(void) {
+static void F06_a_port_that_refuses(void) {
   int port;
   close(lb_listen(1, &port));
   xai_transport *t = open_plain();
@@ -223,7 +223,7 @@ static void f06_a_port_that_refuses(void) {
   t->ops->free(t);
 }
 
-static void f04_a_host_that_does_not_answer_is_given_up(void) {
+static void F04_a_host_that_does_not_answer_is_given_up(void) {
   dead_host d = dead_host_start();
   xai_transport *t = open_plain();
   call c = call_with(40, 60000, 65536, 65536);
@@ -247,7 +247,7 @@ static call https_call(int port, uint32_t handshake_ms) {
 }
 
 /* The first handshake also loads the certificates, which takes its time under a checker. */
-static void f07_a_handshake_that_stalls(void) {
+static void F07_a_handshake_that_stalls(void) {
   const lb_step no_tls[] = {ARRIVAL, WRITE(OK_HELLO), CLOSE};
   const lb_step silent[] = {AWAIT_EOF};
   const lb_step *const scripts[] = {no_tls, silent};
@@ -264,7 +264,7 @@ static void f07_a_handshake_that_stalls(void) {
   lb_stop(s);
 }
 
-static void f08_what_is_no_tls_is_not_spoken_to(void) {
+static void F08_what_is_no_tls_is_not_spoken_to(void) {
   const lb_step script[] = {ARRIVAL, WRITE(OK_HELLO), AWAIT_EOF};
   const lb_step *const scripts[] = {script};
   lb_server *s = lb_start(scripts, 1);
@@ -308,7 +308,7 @@ static void a_ca_file_that_is_missing_is_named(void) {
   lb_stop(s);
 }
 
-static void f10_the_environments_proxy_is_used_unless_configured(void) {
+static void F10_the_environments_proxy_is_used_unless_configured(void) {
   const lb_step *const scripts[] = {hello};
   lb_server *s = lb_start(scripts, 1), *proxy = lb_start(scripts, 1);
   char url[80];
@@ -335,7 +335,7 @@ static void f10_the_environments_proxy_is_used_unless_configured(void) {
   lb_stop(s);
 }
 
-static void f11_a_proxy_that_refuses_is_not_the_api(void) {
+static void F11_a_proxy_that_refuses_is_not_the_api(void) {
   const lb_step script[] = {
     READ, WRITE("HTTP/1.1 407 Secret Words\r\nX-Secret: s3cret\r\nContent-Length: 5\r\n\r\nhello"),
     AWAIT_EOF};
@@ -365,7 +365,7 @@ static void f11_a_proxy_that_refuses_is_not_the_api(void) {
   lb_stop(proxy);
 }
 
-static void f11_a_proxy_that_is_not_there(void) {
+static void F11_a_proxy_that_is_not_there(void) {
   int port;
   close(lb_listen(1, &port));
   char url[80];
@@ -396,7 +396,7 @@ static void urls_that_cannot_be_used(void) {
   t->ops->free(t);
 }
 
-static void f93_no_descriptors_left(void) {
+static void F93_no_descriptors_left(void) {
   const lb_step *const scripts[] = {hello};
   lb_server *s = lb_start(scripts, 1);
   xai_transport *t = open_plain();
@@ -421,7 +421,7 @@ static void f93_no_descriptors_left(void) {
 
 /* ---- answers that are wrong ---- */
 
-static void f23_what_is_no_http_is_no_answer(void) {
+static void F23_what_is_no_http_is_no_answer(void) {
   static const char *const bad[] = {
     "NONSENSE\r\n\r\n",
     "<html>hello, I am older than status lines</html>\r\n",
@@ -439,7 +439,7 @@ static void f23_what_is_no_http_is_no_answer(void) {
   }
 }
 
-static void f23_a_flood_of_headers(void) {
+static void F23_a_flood_of_headers(void) {
   static const lb_step many[] = {READ, WRITE(OK_HEAD), REPEAT("A: b\r\n", 100000), AWAIT_EOF};
   static const lb_step longest[] = {READ, WRITE(OK_HEAD "A: "), REPEAT("0123456789", 1000000), AWAIT_EOF};
   static const lb_step trailers[] = {READ, WRITE(OK_HEAD "Transfer-Encoding: chunked\r\n\r\n0\r\n"),
@@ -453,7 +453,7 @@ static void f23_a_flood_of_headers(void) {
   }
 }
 
-static void f24_two_lengths(void) {
+static void F24_two_lengths(void) {
   static const char *const bad[] = {
     "Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
     "Content-Length: 5, 6\r\n\r\nhello!",
@@ -470,7 +470,7 @@ static void f24_two_lengths(void) {
   CHECK_END(end_of(OK_HEAD "Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello"), XAI_OK, true, "done");
 }
 
-static void f25_a_body_shorter_than_announced(void) {
+static void F25_a_body_shorter_than_announced(void) {
   xai_exchange_end end = end_of(OK_HEAD "Content-Length: 50\r\n\r\n{\"whole\":true}");
   CHECK_END(end, XAI_ERR_SHORT, true, "body");
 }
@@ -481,7 +481,7 @@ static void the_end_inside_the_head_is_no_answer(void) {
   CHECK_END(end_of("HTTP/1.1 100 Continue\r\n\r\n"), XAI_ERR_RESET, true, "headers");
 }
 
-static void f26_a_body_longer_than_announced(void) {
+static void F26_a_body_longer_than_announced(void) {
   const lb_step script[] = {READ, WRITE(OK_HELLO OK_HELLO), AWAIT_EOF};
   const lb_step *const scripts[] = {script, hello};
   lb_server *s = lb_start(scripts, 2);
@@ -500,7 +500,7 @@ static void f26_a_body_longer_than_announced(void) {
   lb_stop(s);
 }
 
-static void f27_bad_chunks(void) {
+static void F27_bad_chunks(void) {
   CHECK_END(end_of(CHUNKED "zz\r\nhello\r\n0\r\n\r\n"), XAI_ERR_HTTP, true, "body");
   CHECK_END(end_of(CHUNKED "5\r\nhelloXX"), XAI_ERR_HTTP, true, "body");
   CHECK_END(end_of(CHUNKED "5\r\nhello\r\n"), XAI_ERR_SHORT, true, "body");
@@ -509,7 +509,7 @@ static void f27_bad_chunks(void) {
   CHECK(end_of(CHUNKED "10000000000000005\r\nhello\r\n0\r\n\r\n").code < 0);
 }
 
-static void f37_interim_answers_are_skipped(void) {
+static void F37_interim_answers_are_skipped(void) {
   const lb_step script[] = {READ, WRITE("HTTP/1.1 100 Continue\r\n\r\n"),
                             REPEAT("HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n", 31), WRITE(OK_HELLO),
                             AWAIT_EOF};
@@ -522,7 +522,7 @@ static void f37_interim_answers_are_skipped(void) {
   world_end(&w);
 }
 
-static void f37_interim_answers_without_end(void) {
+static void F37_interim_answers_without_end(void) {
   static const lb_step script[] = {READ, REPEAT("HTTP/1.1 102 Processing\r\n\r\n", 1000), AWAIT_EOF};
   world w = {0};
   exchange_once(&w, script, "POST", "{}");
@@ -572,28 +572,28 @@ int main(void) {
   RUN(connections_are_limited_when_asked);
   RUN(chunks_split_at_odd_places);
   RUN(errors_of_the_api_are_answers);
-  RUN(f31_redirects_are_not_followed);
-  RUN(f01_a_name_that_does_not_exist);
-  RUN(f06_a_port_that_refuses);
-  RUN(f04_a_host_that_does_not_answer_is_given_up);
-  RUN(f07_a_handshake_that_stalls);
-  RUN(f08_what_is_no_tls_is_not_spoken_to);
+  RUN(F31_redirects_are_not_followed);
+  RUN(F01_a_name_that_does_not_exist);
+  RUN(F06_a_port_that_refuses);
+  RUN(F04_a_host_that_does_not_answer_is_given_up);
+  RUN(F07_a_handshake_that_stalls);
+  RUN(F08_what_is_no_tls_is_not_spoken_to);
   RUN(a_handshake_that_is_hung_up_is_no_matter_of_trust);
   RUN(a_ca_file_that_is_missing_is_named);
-  RUN(f10_the_environments_proxy_is_used_unless_configured);
-  RUN(f11_a_proxy_that_refuses_is_not_the_api);
-  RUN(f11_a_proxy_that_is_not_there);
+  RUN(F10_the_environments_proxy_is_used_unless_configured);
+  RUN(F11_a_proxy_that_refuses_is_not_the_api);
+  RUN(F11_a_proxy_that_is_not_there);
   RUN(urls_that_cannot_be_used);
-  RUN(f93_no_descriptors_left);
-  RUN(f23_what_is_no_http_is_no_answer);
-  RUN(f23_a_flood_of_headers);
-  RUN(f24_two_lengths);
-  RUN(f25_a_body_shorter_than_announced);
+  RUN(F93_no_descriptors_left);
+  RUN(F23_what_is_no_http_is_no_answer);
+  RUN(F23_a_flood_of_headers);
+  RUN(F24_two_lengths);
+  RUN(F25_a_body_shorter_than_announced);
   RUN(the_end_inside_the_head_is_no_answer);
-  RUN(f26_a_body_longer_than_announced);
-  RUN(f27_bad_chunks);
-  RUN(f37_interim_answers_are_skipped);
-  RUN(f37_interim_answers_without_end);
+  RUN(F26_a_body_longer_than_announced);
+  RUN(F27_bad_chunks);
+  RUN(F37_interim_answers_are_skipped);
+  RUN(F37_interim_answers_without_end);
   RUN(answers_larger_than_the_limit);
   RUN(a_sink_can_end_it);
   return check_report("curl");

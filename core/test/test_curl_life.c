@@ -11,7 +11,7 @@
 
 static const lb_step once_then_close[] = {READ, WRITE(OK_HELLO), CLOSE};
 
-static void f16_a_pooled_connection_closed_while_idle(void) {
+static void F16_a_pooled_connection_closed_while_idle(void) {
   const lb_step *const scripts[] = {once_then_close, hello};
   lb_server *s = lb_start(scripts, 2);
   xai_transport *t = open_plain();
@@ -53,7 +53,7 @@ static const lb_step reset_after_reading[] = {FIRST, READ, RESET};
 static const lb_step close_before_reading[] = {FIRST, ARRIVAL, CLOSE};
 static const lb_step close_after_head[] = {FIRST, READ_HEAD, CLOSE};
 
-static void f17_a_pooled_connection_dies_with_the_request(void) {
+static void F17_a_pooled_connection_dies_with_the_request(void) {
   const lb_step *const scripts[] = {close_after_reading, reset_after_reading};
   for (int i = 0; i < 2; i++) {
     long requests, connections;
@@ -64,7 +64,7 @@ static void f17_a_pooled_connection_dies_with_the_request(void) {
   }
 }
 
-static void f17_no_resend_without_a_body_either(void) {
+static void F17_no_resend_without_a_body_either(void) {
   long requests, connections;
   xai_exchange_end end = second_request(close_after_reading, "DELETE", "", &requests, &connections);
   CHECK_END(end, XAI_ERR_RESET, true, "wait");
@@ -74,7 +74,7 @@ static void f17_no_resend_without_a_body_either(void) {
   CHECK_INT(requests, 2);
 }
 
-static void f17_a_get_may_be_resent(void) {
+static void F17_a_get_may_be_resent(void) {
   long requests, connections;
   xai_exchange_end end = second_request(close_after_reading, "GET", "", &requests, &connections);
   CHECK_END(end, XAI_OK, true, "done");
@@ -82,7 +82,7 @@ static void f17_a_get_may_be_resent(void) {
 }
 
 /* What comes on a kept connection before anything was asked is nobody's answer, though it looks like one. */
-static void f26_a_surplus_that_comes_late(void) {
+static void F26_a_surplus_that_comes_late(void) {
   static const char other[] = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nother";
   const lb_step surplus[] = {READ, WRITE(OK_HELLO), GATE(1), WRITE(other), CLOSE};
   const lb_step *const scripts[] = {surplus, hello};
@@ -102,7 +102,7 @@ static void f26_a_surplus_that_comes_late(void) {
   lb_stop(s);
 }
 
-static void f16_a_pooled_connection_closed_without_reading(void) {
+static void F16_a_pooled_connection_closed_without_reading(void) {
   const lb_step *const scripts[] = {close_before_reading, close_after_head};
   for (int i = 0; i < 2; i++) {
     long requests, connections;
@@ -112,7 +112,7 @@ static void f16_a_pooled_connection_closed_without_reading(void) {
   }
 }
 
-static void f17_a_fresh_connection_dies_with_the_request(void) {
+static void F17_a_fresh_connection_dies_with_the_request(void) {
   static const lb_step closes[] = {READ, CLOSE};
   static const lb_step resets[] = {READ, RESET};
   for (int i = 0; i < 2; i++) {
@@ -124,7 +124,7 @@ static void f17_a_fresh_connection_dies_with_the_request(void) {
   }
 }
 
-static void f48_a_reset_within_the_body(void) {
+static void F48_a_reset_within_the_body(void) {
   const lb_step script[] = {READ, WRITE(OK_HEAD "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"), GATE(1),
                             RESET};
   const lb_step *const scripts[] = {script};
@@ -156,7 +156,7 @@ static void raise_pipe(void) {
 }
 
 /* What a TLS library may do inside of libcurl. */
-static void f95_a_sigpipe_is_dropped_where_it_is_ours(void) {
+static void F95_a_sigpipe_is_dropped_where_it_is_ours(void) {
   struct sigaction mine = {.sa_handler = count_pipe}, before;
   sigset_t pipe_alone, mask;
   sigemptyset(&pipe_alone);
@@ -188,7 +188,7 @@ static void f95_a_sigpipe_is_dropped_where_it_is_ours(void) {
   sigaction(SIGPIPE, &before, NULL);
 }
 
-static void f95_no_sigpipe_reaches_the_program(void) {
+static void F95_no_sigpipe_reaches_the_program(void) {
   static char body[8 << 20];
   struct sigaction mine = {.sa_handler = count_pipe}, before, after;
   sigset_t mask_before, mask_after;
@@ -217,7 +217,7 @@ static void nothing_more_is_told(xai_transport *t, const call *c) {
   CHECK(memcmp(&before, &c->answer, sizeof before) == 0);
 }
 
-static void f63_cancel_before_a_step_and_while_connecting(void) {
+static void F63_cancel_before_a_step_and_while_connecting(void) {
   dead_host d = dead_host_start();
   xai_transport *t = open_plain();
   for (int steps = 0; steps < 4; steps += 3) {
@@ -234,7 +234,7 @@ static void f63_cancel_before_a_step_and_while_connecting(void) {
   dead_host_end(&d);
 }
 
-static void f63_cancel_while_resolving(void) {
+static void F63_cancel_while_resolving(void) {
   xai_transport *t = open_plain();
   call c = {.url = "http://nonexistent.invalid/"};
   start_url(t, &c, "POST", xai_str_of("{}"));
@@ -244,7 +244,7 @@ static void f63_cancel_while_resolving(void) {
   t->ops->free(t);
 }
 
-static void f63_cancel_while_waiting_in_headers_and_in_the_body(void) {
+static void F63_cancel_while_waiting_in_headers_and_in_the_body(void) {
   static const char *const starts[] = {"", OK_HEAD "A: b\r\n", CHUNKED "5\r\nhello\r\n"};
   for (int i = 0; i < 3; i++) {
     const lb_step script[] = {READ, WRITE(starts[i]), AWAIT_EOF};
@@ -279,7 +279,7 @@ static void freeing_ends_what_is_in_flight(void) {
   lb_stop(s);
 }
 
-static void f57_a_pause_holds_the_server_back(void) {
+static void F57_a_pause_holds_the_server_back(void) {
   enum { TOTAL = 64 << 20, PIECE = 1 << 16 };
   static char piece[PIECE];
   memset(piece, 'x', sizeof piece);
@@ -340,7 +340,7 @@ static void a_pause_keeps_every_byte(void) {
   lb_stop(s);
 }
 
-static void f63_cancel_while_paused_and_about_to_resume(void) {
+static void F63_cancel_while_paused_and_about_to_resume(void) {
   const lb_step script[] = {READ, WRITE(OK_HEAD "Content-Length: 50\r\n\r\nhello"), AWAIT_EOF};
   const lb_step *const scripts[] = {script};
   lb_server *s = lb_start(scripts, 1);
@@ -518,30 +518,30 @@ static void nothing_leaks_over_many(void) {
 
 int main(void) {
   forget_environment();
-  RUN(f16_a_pooled_connection_closed_while_idle);
-  RUN(f17_a_pooled_connection_dies_with_the_request);
-  RUN(f17_no_resend_without_a_body_either);
-  RUN(f17_a_get_may_be_resent);
-  RUN(f16_a_pooled_connection_closed_without_reading);
-  RUN(f26_a_surplus_that_comes_late);
-  RUN(f17_a_fresh_connection_dies_with_the_request);
-  RUN(f48_a_reset_within_the_body);
-  RUN(f95_a_sigpipe_is_dropped_where_it_is_ours);
-  RUN(f95_no_sigpipe_reaches_the_program);
-  RUN(f63_cancel_before_a_step_and_while_connecting);
-  RUN(f63_cancel_while_resolving);
-  RUN(f63_cancel_while_waiting_in_headers_and_in_the_body);
+  RUN(F16_a_pooled_connection_closed_while_idle);
+  RUN(F17_a_pooled_connection_dies_with_the_request);
+  RUN(F17_no_resend_without_a_body_either);
+  RUN(F17_a_get_may_be_resent);
+  RUN(F16_a_pooled_connection_closed_without_reading);
+  RUN(F26_a_surplus_that_comes_late);
+  RUN(F17_a_fresh_connection_dies_with_the_request);
+  RUN(F48_a_reset_within_the_body);
+  RUN(F95_a_sigpipe_is_dropped_where_it_is_ours);
+  RUN(F95_no_sigpipe_reaches_the_program);
+  RUN(F63_cancel_before_a_step_and_while_connecting);
+  RUN(F63_cancel_while_resolving);
+  RUN(F63_cancel_while_waiting_in_headers_and_in_the_body);
   RUN(freeing_ends_what_is_in_flight);
-  RUN(f57_a_pause_holds_the_server_back);
+  RUN(F57_a_pause_holds_the_server_back);
   RUN(a_pause_keeps_every_byte);
-  RUN(f63_cancel_while_paused_and_about_to_resume);
+  RUN(F63_cancel_while_paused_and_about_to_resume);
   RUN(the_same_bytes_are_told_wherever_they_are_paused_and_cut);
   RUN(the_descriptor_tells_when_to_step);
   RUN(an_alarm_wakes_descriptor_and_step);
   RUN(a_step_without_waiting_returns_at_once);
   const lb_step *const scripts[] = {hello};
   shared_server = lb_start(scripts, 1);
-  check_nomem("f92_each_allocation_fails", one_exchange);
+  check_nomem("F92_each_allocation_fails", one_exchange);
   lb_stop(shared_server);
   RUN(nothing_leaks_over_many);
   return check_report("curl life");
