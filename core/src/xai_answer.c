@@ -32,6 +32,7 @@ void xai__answer_reset(xai_answer *answer) {
   *answer = (xai_answer){.mem = old.mem,
                          .reply = old.reply,
                          .stream_asked = old.stream_asked,
+                         .range_asked = old.range_asked,
                          .limits = old.limits,
                          .headers = old.headers,
                          .inbox = old.inbox,
@@ -102,10 +103,20 @@ static xai_code judge_complete(xai_answer *answer) {
   return judge(answer, XAI_OUTCOME_COMPLETE, XAI_ATTEMPT_ANSWERED, "");
 }
 
-/* A failure with the error already filled. Output that was given makes it an incomplete answer. */
+/* The wire broke, or fell silent, within a whole answer: a part of it is here, in the result's body (F25). */
+static bool part_came(const xai_answer *answer) {
+  xai_code code = answer->end.code;
+  bool broke =
+    code == XAI_ERR_SHORT || code == XAI_ERR_RESET || code == XAI_ERR_SILENCE || code == XAI_ERR_DEADLINE;
+  return broke && answer->mode == ANSWER_WHOLE && answer->body_bytes > 0;
+}
+
+/* A failure with the error already filled. Output that was given makes it an incomplete answer; a part that
+ * nobody was given does too, but whether it may be asked for again is a matter of its class as ever. */
 static xai_code judge_failed(xai_answer *answer, xai_attempt_class outcome_class, const char *reason) {
   if (xai__answer_output_seen(answer))
     return judge(answer, XAI_OUTCOME_INCOMPLETE, XAI_ATTEMPT_ANSWERED, reason);
+  if (part_came(answer)) return judge(answer, XAI_OUTCOME_INCOMPLETE, outcome_class, reason);
   bool refused = answer->verdict.error.code == XAI_ERR_API && outcome_class == XAI_ATTEMPT_REFUSED;
   return judge(answer, refused ? XAI_OUTCOME_REFUSED : XAI_OUTCOME_FAILED, outcome_class, reason);
 }
@@ -265,7 +276,14 @@ static xai_code read_json(xai_answer *answer) {
   return code == XAI_ERR_JSON || code == XAI_ERR_UTF8 ? judge_not_json(answer) : judge_code(answer, code);
 }
 
+/* A part of something, though no part was asked for (F28). */
+static xai_code judge_partial(xai_answer *answer) {
+  xai__fail(&answer->verdict.error, XAI_ERR_HTTP, "HTTP 206, but the whole was asked for");
+  return judge_failed(answer, XAI_ATTEMPT_UNKNOWN, "");
+}
+
 static xai_code read_whole(xai_answer *answer) {
+  if (answer->status == 206 && !answer->range_asked) return judge_partial(answer);
   if (answer->reply == XAI_REPLY_BYTES) return judge_complete(answer);
   bool markup = is_type(xai__answer_find(answer, "content-type"), "text/html");
   if (markup || (folds(answer) && answer->inbox.len == 0)) return judge_not_json(answer);

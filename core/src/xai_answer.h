@@ -30,6 +30,7 @@ typedef struct xai_answer {
   xai_mem mem;
   xai_reply reply;
   bool stream_asked;
+  bool range_asked; /* the caller sent a Range of its own: a 206 is what it wants */
   xai_limits limits;
   answer_mode mode;
   int status;

@@ -35,6 +35,12 @@ static uint64_t earlier(uint64_t a, uint64_t b) {
 
 /* ---- life */
 
+static bool asks_for_range(const xai_request_copy *request) {
+  for (size_t i = 0; i < request->header_count; i++)
+    if (xai__str_eq_nocase(xai_str_of(request->headers[i].name), "range")) return true;
+  return false;
+}
+
 xai_call *xai__call_new(xai_call_shared *shared, xai_request_copy *request, uint64_t now) {
   xai_call *call = xai__alloc(&shared->mem, sizeof *call);
   if (call == NULL) {
@@ -46,6 +52,7 @@ xai_call *xai__call_new(xai_call_shared *shared, xai_request_copy *request, uint
   call->started_at = now;
   call->deadline_at = after(now, request->limits.deadline_ms);
   xai__answer_init(&call->answer, &shared->mem, request->reply, request->stream, &request->limits);
+  call->answer.range_asked = asks_for_range(request);
   xai__budget_call(&shared->budget, now);
   return call;
 }
@@ -230,7 +237,9 @@ static void obey_verdict(xai_call *call, uint64_t now) {
   call->error = verdict->error;
   close_attempt(call, now, verdict->outcome_class, verdict->error.code, verdict->phase);
   uint32_t wait_ms = 0;
-  bool over = verdict->outcome == XAI_OUTCOME_COMPLETE || verdict->outcome == XAI_OUTCOME_INCOMPLETE;
+  bool given = verdict->outcome_class == XAI_ATTEMPT_ANSWERED; /* to the caller, who must not get it twice */
+  bool over =
+    verdict->outcome == XAI_OUTCOME_COMPLETE || (verdict->outcome == XAI_OUTCOME_INCOMPLETE && given);
   if (!over && may_repeat(call, now, verdict->outcome_class, &wait_ms)) back_off(call, now, wait_ms);
   else conclude(call, verdict->outcome, verdict->reason);
 }

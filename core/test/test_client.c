@@ -318,7 +318,10 @@ static void a_body_cut_in_one_place_is_never_whole_F25(void) {
   wire_bytes(&w, id, whole_body, strlen(whole_body)); /* parses, but more was announced */
   xai_wire_finish(w.client, id, XAI_WIRE_SHORT);
   wire_pull(&w);
-  CHECK(w.outcome == XAI_OUTCOME_FAILED || w.outcome == XAI_OUTCOME_INCOMPLETE);
+  CHECK_INT(w.outcome, XAI_OUTCOME_INCOMPLETE);
+  CHECK(w.response == NULL);
+  CHECK_INT(w.attempts, 1);
+  CHECK_INT(w.attempt[0].outcome, XAI_ATTEMPT_UNKNOWN);
   CHECK_INT(w.error.code, XAI_ERR_SHORT);
   wire_close(&w);
 }
