@@ -76,7 +76,9 @@ xai_code xai__answer_header(xai_answer *answer, xai_str name, xai_str value) {
   xai__retry_after_header(&answer->wish, name, value);
   if (xai__str_eq_nocase(name, "x-should-retry") && xai__str_eq_nocase(value, "false"))
     answer->never_retry = true;
-  xai_code code = xai__buf_add(&answer->headers, name.ptr, name.len);
+  xai_code code =
+    xai__buf_reserve(&answer->headers, name.len + value.len + 3); /* a line is kept whole or not */
+  if (code == XAI_OK) code = xai__buf_add(&answer->headers, name.ptr, name.len);
   if (code == XAI_OK) code = xai__buf_add(&answer->headers, ": ", 2);
   if (code == XAI_OK) code = xai__buf_add(&answer->headers, value.ptr, value.len);
   if (code == XAI_OK) code = xai__buf_add_char(&answer->headers, '\n');
