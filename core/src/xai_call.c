@@ -251,8 +251,9 @@ static void next_attempt(xai_call *call) {
 
 /* ---- what the exchange tells */
 
+/* Given up by our own clock, it is not: what had arrived waits to be pulled, and nothing more will be read. */
 bool xai__call_needs_exchange(const xai_call *call) {
-  return in_flight(call);
+  return in_flight(call) && !call->answer.over;
 }
 
 bool xai__call_wants_resume(xai_call *call) {
