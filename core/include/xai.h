@@ -100,6 +100,8 @@ XAI_API xai_str xai_str_of(const char *text);
   X(ERR_BUDGET, -504, "the retry budget is used up")                                  \
   X(ERR_FULL, -505, "too many calls at once")                                         \
   X(ERR_STEPS, -506, "the check needed too many steps")                               \
+  X(ERR_RATE, -507, "held back by a rate limit")                                      \
+  X(ERR_OPEN, -508, "not tried, because the service keeps failing")                   \
   X(ERR_CANCELLED, -601, "cancelled by the caller")                                   \
   X(ERR_NOMEM, -901, "out of memory")
 
@@ -426,6 +428,28 @@ typedef enum xai_transport_kind {
   XAI_TRANSPORT_SCRIPTED /* the program itself answers, through xai_wire_*: tests, simulator */
 } xai_transport_kind;
 
+/* A rate limit that is known beforehand: of one model, or (model NULL) of all calls together. 0: no limit is
+ * known, and the client learns it from answers (their x-ratelimit-* headers and the texts of 429s). */
+typedef struct xai_rate {
+  const char *model;
+  uint32_t requests_per_second;
+  uint32_t requests_per_minute;
+  uint64_t tokens_per_minute; /* input and output, cached and reasoning tokens too                      */
+  uint32_t concurrent;        /* attempts in flight at once; never learned                              */
+} xai_rate;
+
+/* When a service keeps failing, calls are not sent but fail at once with XAI_ERR_OPEN, which says when to try
+ * again; a probe about each second finds out when it is back, and within two seconds more all calls pass. It
+ * takes so much that no healthy client ever meets it: for 5 s on end, of all attempts that ended in the last
+ * 10 s (at least 30) 95 of 100 could not connect, found no answer or a status of 502, 503, 504, 520-524, 529 or
+ * 530. Whatever else the API answers, a refusal for the rate included, says that it is there. */
+typedef struct xai_breaker_options {
+  bool off;
+  uint32_t min_attempts;   /* default 30                          */
+  uint32_t failed_percent; /* default 95, at most 100             */
+  uint32_t window_ms;      /* default 10,000; half of it is "on end" */
+} xai_breaker_options;
+
 typedef struct xai_config {
   size_t size;              /* stamped by XAI_CONFIG_INIT                                             */
   const char *api_key;      /* copied, wiped when freed. NULL: no Authorization header is sent        */
@@ -440,6 +464,10 @@ typedef struct xai_config {
   xai_transport_kind transport;
   xai_mem mem;
   xai_clock clock;
+  const xai_rate *rates; /* copied; a model twice: XAI_ERR_ARG                                        */
+  size_t rate_count;     /* at most 32                                                                */
+  bool rates_fixed;      /* nothing is learned from answers: `rates` alone hold                       */
+  xai_breaker_options breaker;
 } xai_config;
 #define XAI_CONFIG_INIT XAI_SIZED(xai_config)
 
@@ -490,6 +518,13 @@ typedef struct xai_request {
   bool retry_unknown; /* also repeat attempts that may have been executed and billed (POST)    */
   xai_limits limits;  /* 0 fields: the client's                                                */
   void *user;         /* comes back in every event                                             */
+  const char *model;  /* whose rate limits hold; NULL: only those of all calls together        */
+  int priority;       /* -9 .. 9: each step counts as 10 s of waiting in line                  */
+  uint64_t
+    tokens; /* that it will use, for tokens_per_minute; 0: a fourth of the body's bytes, 32,768 at most  */
+  const char
+    *idempotency_key; /* sent as Idempotency-Key with each attempt of this call; NULL: none. The API does
+                                  not document one: it changes nothing about what is repeated              */
 } xai_request;
 #define XAI_REQUEST_INIT XAI_SIZED(xai_request)
 
@@ -505,6 +540,9 @@ XAI_API void xai_call_cancel(xai_client *client, xai_call_id call);
  * itself and its memory stays bounded, and other calls go on. Released, it goes on where it was; a cancel releases
  * it, its deadline still counts. May be called between next and the use of what next lent. */
 XAI_API void xai_call_hold(xai_client *client, xai_call_id call, bool hold);
+
+/* Where it stands in the line of those who wait for a rate limit: 1 is next. 0: it does not wait. */
+XAI_API size_t xai_call_place(const xai_client *client, xai_call_id call);
 
 /* The response so far as the API's own object, or NULL. Borrowed until the next step, next or cancel. */
 XAI_API const xai_json *xai_call_response(xai_client *client, xai_call_id call);
@@ -544,12 +582,17 @@ typedef struct xai_attempt {
   xai_code code; /* why it ended; XAI_OK when answered in full                       */
   int http_status;
   const char *phase;   /* where it ended: "resolve", "connect", "handshake", "send", "wait",
-                            "headers", "body", "done"; static                               */
+                            "headers", "body", "done"; "queue" when it was never started: static */
   uint32_t started_ms; /* since the call's start                                           */
   uint32_t took_ms;
   uint32_t waited_ms; /* backoff before it                                                */
   char request_id[64];
+  uint64_t tokens; /* the total of its usage, as the API told; 0: it did not            */
 } xai_attempt;
+
+typedef struct xai_attempt_counts {
+  uint32_t answered, not_sent, refused, unknown;
+} xai_attempt_counts;
 
 enum {
   XAI_FLAG_MARKER_MISSING = 1, /* finish reason seen, final marker not (F46)                 */
@@ -569,6 +612,13 @@ typedef struct xai_result {
   const xai_attempt *attempts;
   size_t attempt_count;
   unsigned flags;
+  xai_attempt_counts counts; /* of the attempts, by class                                      */
+  const xai_json *usage;     /* of the response; NULL: not seen                                */
+  uint64_t tokens;           /* of all attempts together, as far as the API told               */
+  bool retryable;            /* another call with the same request may succeed ...             */
+  uint32_t retry_after_ms;   /* ... after so long: what the server asked for, when the breaker or a rate limit
+                                will let it pass, else a backoff with jitter; 0: not retryable  */
+  bool repeatable; /* ... and cannot be billed twice: no attempt was answered or is of unknown outcome */
 } xai_result;
 
 typedef struct xai_event {

@@ -51,6 +51,9 @@ xai_call *xai__call_new(xai_call_shared *shared, xai_request_copy *request, uint
   call->request = *request;
   call->started_at = now;
   call->deadline_at = after(now, request->limits.deadline_ms);
+  call->ticket.priority = request->priority;
+  call->ticket.tokens = request->tokens;
+  call->ticket.deadline_at = call->deadline_at;
   xai__answer_init(&call->answer, &shared->mem, request->reply, request->stream, &request->limits);
   call->answer.range_asked = asks_for_range(request);
   xai__budget_call(&shared->budget, now);
@@ -66,7 +69,56 @@ void xai__call_free(xai_call *call) {
   xai__free(&mem, call, sizeof *call);
 }
 
+/* ---- the gate */
+
+/* It neither waits in line nor runs any more; an attempt that was let go but never started was not sent. */
+static void leave_gate(xai_call *call, uint64_t now) {
+  static const xai_attempt_report nothing = {.outcome_class = XAI_ATTEMPT_NOT_SENT};
+  xai_call_shared *shared = call->shared;
+  xai__gate_leave(&shared->gate, &call->ticket);
+  xai__gate_done(&shared->gate, &call->ticket, now, &nothing, XAI_HEALTH_UNKNOWN, &shared->random);
+}
+
+static void report(xai_call *call, uint64_t now, xai_attempt_class outcome_class, const xai_error *err) {
+  xai_call_shared *shared = call->shared;
+  xai_attempt_report report = xai__report_of(&call->answer, err, outcome_class, shared->wall_s);
+  xai__gate_done(&shared->gate, &call->ticket, now, &report, xai__health_of(&call->answer, err),
+                 &shared->random);
+}
+
 /* ---- how it ended */
+
+static void count_attempts(xai_result *result) {
+  xai_attempt_counts *counts = &result->counts;
+  for (size_t i = 0; i < result->attempt_count; i++) {
+    result->tokens += result->attempts[i].tokens;
+    switch (result->attempts[i].outcome) {
+      case XAI_ATTEMPT_ANSWERED: counts->answered++; break;
+      case XAI_ATTEMPT_NOT_SENT: counts->not_sent++; break;
+      case XAI_ATTEMPT_REFUSED: counts->refused++; break;
+      default: counts->unknown++;
+    }
+  }
+}
+
+static uint32_t longer(uint32_t a, uint32_t b) {
+  return a > b ? a : b;
+}
+
+/* May whoever made the call make it again, and when (F73)? */
+static void advise(xai_call *call, uint64_t now) {
+  xai_result *result = &call->result;
+  const xai_limits *limits = &call->request.limits;
+  result->retryable = call->error.retryable;
+  result->repeatable = result->retryable && result->counts.answered == 0 && result->counts.unknown == 0;
+  if (!result->retryable) return;
+  uint32_t wait_ms =
+    longer(call->error.retry_after_ms, xai__gate_advice(&call->shared->gate, &call->ticket, now));
+  if (wait_ms == 0)
+    wait_ms = xai__backoff_ms((uint32_t)call->attempt_count + 1, limits->backoff_base_ms,
+                              limits->backoff_max_ms, xai__random(&call->shared->random));
+  result->retry_after_ms = wait_ms;
+}
 
 static xai_str shown_body(const xai_call *call) {
   const xai_answer *answer = &call->answer;
@@ -78,8 +130,9 @@ static xai_str shown_body(const xai_call *call) {
   return body;
 }
 
-static void conclude(xai_call *call, xai_outcome outcome, const char *reason) {
+static void conclude(xai_call *call, uint64_t now, xai_outcome outcome, const char *reason) {
   xai_result *result = &call->result;
+  leave_gate(call, now);
   result->outcome = outcome;
   result->reason = reason;
   result->error = call->error;
@@ -87,10 +140,13 @@ static void conclude(xai_call *call, xai_outcome outcome, const char *reason) {
   result->text = xai__answer_text(&call->answer);
   result->body = shown_body(call);
   result->content_type = xai__answer_find(&call->answer, "content-type");
-  result->http_status = call->answer.status;
+  result->http_status = call->answer.status != 0 ? call->answer.status : call->error.http_status;
   result->attempts = call->attempts;
   result->attempt_count = call->attempt_count;
   result->flags = call->answer.flags | (call->answer.fold ? xai__fold_flags(call->answer.fold) : 0);
+  result->usage = xai__usage_of(result->response);
+  count_attempts(result);
+  advise(call, now);
   call->retry_due = false;
   enter(call, CALL_ENDED);
 }
@@ -111,24 +167,22 @@ static void close_attempt(xai_call *call, uint64_t now, xai_attempt_class outcom
   attempt->took_ms = (uint32_t)(now - call->attempt_at);
   xai__str_copy(attempt->request_id, sizeof attempt->request_id,
                 xai__answer_find(&call->answer, "x-request-id"));
+  uint64_t tokens;
+  if (xai__total_tokens(xai__answer_response(&call->answer), &tokens)) attempt->tokens = tokens;
 }
 
-bool xai__call_wants_start(const xai_call *call) {
-  return call->state == CALL_QUEUED;
-}
-
-static void fail_without_attempt(xai_call *call, xai_code code) {
+static void fail_without_attempt(xai_call *call, uint64_t now, xai_code code) {
   xai__fail(&call->error, code, NULL);
-  conclude(call, XAI_OUTCOME_FAILED, "");
+  conclude(call, now, XAI_OUTCOME_FAILED, "");
 }
 
-xai_code xai__call_started(xai_call *call, uint64_t now) {
+static xai_code add_attempt(xai_call *call, uint64_t now) {
   if (call->attempt_count == call->attempt_room) {
     size_t size = call->attempt_room * sizeof *call->attempts;
     xai_attempt *grown =
       xai__realloc(&call->shared->mem, call->attempts, size, size + sizeof *call->attempts);
     if (grown == NULL) {
-      fail_without_attempt(call, XAI_ERR_NOMEM);
+      fail_without_attempt(call, now, XAI_ERR_NOMEM);
       return XAI_ERR_NOMEM;
     }
     call->attempts = grown;
@@ -140,6 +194,12 @@ xai_code xai__call_started(xai_call *call, uint64_t now) {
     .started_ms = (uint32_t)(now - call->started_at),
     .waited_ms = call->waited_ms,
   };
+  call->attempt_at = now;
+  return XAI_OK;
+}
+
+xai_code xai__call_started(xai_call *call, uint64_t now) {
+  if (add_attempt(call, now) != XAI_OK) return XAI_ERR_NOMEM;
   call->attempt_at = call->last_byte_at = call->last_data_at = now;
   call->retry_due = false;
   call->events_rested = 0;
@@ -151,7 +211,35 @@ void xai__call_not_started(xai_call *call, uint64_t now) {
   if (xai__call_started(call, now) != XAI_OK) return;
   xai__fail(&call->error, XAI_ERR_NOMEM, NULL);
   close_attempt(call, now, XAI_ATTEMPT_NOT_SENT, XAI_ERR_NOMEM, "connect");
-  conclude(call, XAI_OUTCOME_FAILED, "");
+  conclude(call, now, XAI_OUTCOME_FAILED, "");
+}
+
+/* ---- waiting for the gate */
+
+/* Ends without having been sent, or sent again: the error of an attempt before says more than ours. */
+static void end_in_line(xai_call *call, uint64_t now, xai_code code, uint32_t retry_ms) {
+  xai_error before = call->error;
+  if (add_attempt(call, now) != XAI_OK) return;
+  close_attempt(call, now, XAI_ATTEMPT_NOT_SENT, code, "queue");
+  xai__fail(&call->error, code, NULL);
+  if (call->outcome != XAI_OUTCOME_NONE) call->error = before;
+  if (retry_ms > call->error.retry_after_ms) call->error.retry_after_ms = retry_ms;
+  const char *reason = code == XAI_ERR_RATE ? "rate limit" : code == XAI_ERR_OPEN ? "circuit breaker" : "";
+  conclude(call, now, call->outcome != XAI_OUTCOME_NONE ? call->outcome : XAI_OUTCOME_FAILED, reason);
+}
+
+void xai__call_turned_away(xai_call *call, uint64_t now, const xai_gate_answer *answer) {
+  if (call->state == CALL_QUEUED) end_in_line(call, now, answer->code, answer->retry_ms);
+}
+
+bool xai__call_wants_start(xai_call *call, uint64_t now) {
+  xai_call_shared *shared = call->shared;
+  if (call->state != CALL_QUEUED || call->ticket.state == TICKET_WAITING) return false;
+  if (call->ticket.state == TICKET_RUNNING) return true;
+  xai_gate_answer answer =
+    xai__gate_ask(&shared->gate, &call->ticket, xai_str_of(call->request.model), now, &shared->random);
+  if (answer.what == XAI_ADMIT_NEVER) xai__call_turned_away(call, now, &answer);
+  return answer.what == XAI_ADMIT_GO;
 }
 
 /* ---- another attempt? */
@@ -187,7 +275,7 @@ static bool may_repeat(xai_call *call, uint64_t now, xai_attempt_class outcome_c
   bool in_time = choose_wait(call, wait_ms); /* also tells the caller the wish when we do not repeat */
   if (!class_allows(call, outcome_class) || call->attempt_count >= call->request.limits.max_attempts)
     return false;
-  if (!in_time || now + *wait_ms >= call->deadline_at) return false;
+  if (!in_time || now + *wait_ms >= call->deadline_at || xai__gate_is_open(&call->shared->gate)) return false;
   return xai__budget_retry(&call->shared->budget, now);
 }
 
@@ -236,12 +324,14 @@ static void obey_verdict(xai_call *call, uint64_t now) {
   mask_key(call);
   call->error = verdict->error;
   close_attempt(call, now, verdict->outcome_class, verdict->error.code, verdict->phase);
+  report(call, now, verdict->outcome_class, &verdict->error);
+  call->outcome = verdict->outcome;
   uint32_t wait_ms = 0;
   bool given = verdict->outcome_class == XAI_ATTEMPT_ANSWERED; /* to the caller, who must not get it twice */
   bool over =
     verdict->outcome == XAI_OUTCOME_COMPLETE || (verdict->outcome == XAI_OUTCOME_INCOMPLETE && given);
   if (!over && may_repeat(call, now, verdict->outcome_class, &wait_ms)) back_off(call, now, wait_ms);
-  else conclude(call, verdict->outcome, verdict->reason);
+  else conclude(call, now, verdict->outcome, verdict->reason);
 }
 
 static void next_attempt(xai_call *call) {
@@ -266,6 +356,7 @@ void xai__call_status(xai_call *call, uint64_t now, int status) {
   if (call->state != CALL_WAITING) return;
   call->last_byte_at = call->last_data_at = now;
   xai__answer_status(&call->answer, status);
+  xai__gate_status(&call->shared->gate, &call->ticket, now, status);
   enter(call, CALL_READING);
 }
 
@@ -316,6 +407,7 @@ static uint64_t silent_at(const xai_call *call) {
 
 uint64_t xai__call_wake_at(const xai_call *call) {
   if (call->state == CALL_BACKOFF) return earlier(call->wake_at, call->deadline_at);
+  if (call->state == CALL_QUEUED) return call->deadline_at;
   if (!in_flight(call)) return UINT64_MAX;
   return call->answer.over ? UINT64_MAX : earlier(call->deadline_at, silent_at(call));
 }
@@ -328,12 +420,14 @@ static void give_up(xai_call *call, uint64_t now, xai_code code) {
 }
 
 static void wake(xai_call *call, uint64_t now) {
-  if (now >= call->deadline_at) fail_without_attempt(call, XAI_ERR_DEADLINE);
+  if (now >= call->deadline_at) fail_without_attempt(call, now, XAI_ERR_DEADLINE);
   else if (now >= call->wake_at) next_attempt(call);
 }
 
 void xai__call_tick(xai_call *call, uint64_t now) {
   if (call->state == CALL_BACKOFF) wake(call, now);
+  else if (call->state == CALL_QUEUED && now >= call->deadline_at)
+    end_in_line(call, now, XAI_ERR_DEADLINE, 0);
   else if (!in_flight(call) || call->answer.over) return;
   else if (now >= call->deadline_at) give_up(call, now, XAI_ERR_DEADLINE);
   else if (now >= silent_at(call)) give_up(call, now, XAI_ERR_SILENCE);
@@ -398,12 +492,14 @@ void xai__call_cancel(xai_call *call, uint64_t now) {
   if (call->state == CALL_ENDED || call->state == CALL_TAKEN) return;
   if (in_flight(call)) {
     bool answered = call->answer.body_bytes > 0;
-    close_attempt(call, now, answered ? XAI_ATTEMPT_ANSWERED : XAI_ATTEMPT_UNKNOWN, XAI_ERR_CANCELLED,
-                  call->state == CALL_WAITING ? "wait" : "body");
+    xai_attempt_class outcome_class = answered ? XAI_ATTEMPT_ANSWERED : XAI_ATTEMPT_UNKNOWN;
+    close_attempt(call, now, outcome_class, XAI_ERR_CANCELLED, call->state == CALL_WAITING ? "wait" : "body");
+    xai__fail(&call->error, XAI_ERR_CANCELLED, NULL);
+    report(call, now, outcome_class, &call->error);
   }
   call->answer.text_due = false;
   xai__fail(&call->error, XAI_ERR_CANCELLED, NULL);
-  conclude(call, XAI_OUTCOME_CANCELLED, "");
+  conclude(call, now, XAI_OUTCOME_CANCELLED, "");
 }
 
 const xai_json *xai__call_response(const xai_call *call) {

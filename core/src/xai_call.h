@@ -11,11 +11,11 @@
 #ifndef XAI_CALL_H
 #define XAI_CALL_H
 
-#include "xai_answer.h"
+#include "xai_report.h"
 #include "xai_request.h"
 
 typedef enum call_state {
-  CALL_QUEUED,  /* wants an attempt started now                                  */
+  CALL_QUEUED,  /* wants an attempt started as soon as the gate lets it pass     */
   CALL_WAITING, /* request handed to the transport; no status yet                */
   CALL_READING, /* status seen; bytes feed the answer                            */
   CALL_BACKOFF, /* an attempt failed; asleep until wake_at                       */
@@ -28,6 +28,7 @@ typedef struct xai_call_shared {
   xai_mem mem;
   uint64_t random;   /* the generator's state                                   */
   xai_budget budget; /* of the one origin a client talks to                     */
+  xai_gate gate;     /* likewise                                                */
   int64_t wall_s;    /* Unix seconds, read once a step                          */
 } xai_call_shared;
 
@@ -44,6 +45,8 @@ typedef struct xai_call {
   uint64_t events_rested; /* data events read when all was read the last time    */
   uint32_t waited_ms;     /* backoff before the attempt in flight                */
   bool retry_due;         /* a RETRY event has not been taken                    */
+  xai_ticket ticket;      /* for the gate                                        */
+  xai_outcome outcome;    /* of the attempt that failed last; NONE: there is none */
   xai_attempt *attempts;
   size_t attempt_count;
   size_t attempt_room;
@@ -57,7 +60,10 @@ xai_call *xai__call_new(xai_call_shared *shared, xai_request_copy *request, uint
 void xai__call_free(xai_call *call); /* NULL is fine */
 
 /* Attempts. `not_started` is for a transport that had no memory. */
-bool xai__call_wants_start(const xai_call *call);
+/* QUEUED: asks the gate, unless it is in line already. True: start an attempt now. */
+bool xai__call_wants_start(xai_call *call, uint64_t now);
+/* The gate turns it away: it has ended. */
+void xai__call_turned_away(xai_call *call, uint64_t now, const xai_gate_answer *answer);
 xai_code xai__call_started(xai_call *call, uint64_t now); /* XAI_ERR_NOMEM: the call has ended */
 void xai__call_not_started(xai_call *call, uint64_t now);
 /* Is the exchange in flight still needed? */

@@ -259,7 +259,7 @@ static void promise_to_look(slot *s) {
 
 static void refresh(slot *s) {
   xai_client *client = s->client;
-  if (xai__call_wants_start(s->call) && s->exchange == NULL) start_attempt(s);
+  if (s->exchange == NULL && xai__call_wants_start(s->call, client->now)) start_attempt(s);
   if (s->exchange != NULL && !xai__call_needs_exchange(s->call)) stop_exchange(s);
   if (s->exchange != NULL && xai__call_wants_resume(s->call))
     client->transport->ops->resume(client->transport, s->exchange);
@@ -272,6 +272,18 @@ static void refresh(slot *s) {
   if (xai__call_ready(s->call)) push_ready(s);
 }
 
+/* Those who waited in line and whose turn it is now, or never. */
+static void call_up(xai_client *client) {
+  xai_call_shared *shared = &client->shared;
+  xai_gate_answer answer;
+  xai_ticket *ticket;
+  while ((ticket = xai__gate_next(&shared->gate, client->now, &shared->random, &answer)) != NULL) {
+    slot *s = ticket->user;
+    if (answer.what == XAI_ADMIT_NEVER) xai__call_turned_away(s->call, client->now, &answer);
+    refresh(s);
+  }
+}
+
 static void refresh_touched(xai_client *client) {
   while (client->first_touched != NULL) {
     slot *s = client->first_touched;
@@ -279,6 +291,7 @@ static void refresh_touched(xai_client *client) {
     s->is_touched = false;
     if (s->call != NULL) refresh(s);
   }
+  call_up(client);
 }
 
 static void look(slot *s) {
@@ -307,8 +320,13 @@ static void let_go(xai_client *client) {
   if (s != NULL && s->exchange == NULL) release(s);
 }
 
+static uint64_t next_moment(const xai_client *client) {
+  uint64_t call_at = xai__timers_next(&client->timers), gate_at = xai__gate_wake_at(&client->shared.gate);
+  return call_at < gate_at ? call_at : gate_at;
+}
+
 static void arm(xai_client *client) {
-  uint64_t at = client->first_ready != NULL ? client->now : xai__timers_next(&client->timers);
+  uint64_t at = client->first_ready != NULL ? client->now : next_moment(client);
   if (at == client->alarm_at && at > client->now) return;
   client->alarm_at = at;
   client->transport->ops->alarm(client->transport, at, client->now);
@@ -417,7 +435,8 @@ xai_client *xai_client_new(const xai_config *config, xai_error *err) {
   read_clock(client);
   client->shared.random = config->seed ? config->seed : system_seed(client);
   client->transport = make_transport(&mem, config, err);
-  if (client->transport == NULL) goto fail;
+  if (client->transport == NULL || xai__gate_init(&client->shared.gate, &mem, config, err) != XAI_OK)
+    goto fail;
   if (set_texts(client, config, base_url) != XAI_OK) {
     xai__fail(err, XAI_ERR_NOMEM, NULL);
     goto fail;
@@ -438,6 +457,7 @@ void xai_client_free(xai_client *client) {
   }
   xai__free(&mem, client->slots, client->slot_room * sizeof *client->slots);
   xai__timers_deinit(&client->timers);
+  xai__gate_deinit(&client->shared.gate);
   xai__free(&mem, client->base_url, client->base_url_size);
   xai__free(&mem, client->user_agent, client->user_agent_size);
   xai__free_secret(&mem, client->authorization, client->authorization_size);
@@ -448,7 +468,7 @@ void xai_client_free(xai_client *client) {
 
 static uint32_t longest_wait(xai_client *client, uint32_t wait_ms) {
   if (client->first_ready != NULL || client->look_at_all) return 0;
-  uint64_t next = xai__timers_next(&client->timers);
+  uint64_t next = next_moment(client);
   uint64_t left = next > client->now ? next - client->now : 0;
   return left < wait_ms ? (uint32_t)left : wait_ms;
 }
@@ -465,6 +485,7 @@ xai_code xai_client_step(xai_client *client, uint32_t wait_ms) {
   if (client->now_is_old) read_clock(client);
   refresh_touched(client);
   fire_timers(client);
+  call_up(client);
   arm(client);
   return code;
 }
@@ -478,7 +499,7 @@ int64_t xai_client_timeout(const xai_client *client) {
     client->transport_kind == XAI_TRANSPORT_SCRIPTED && xai__scripted_waiting(client->transport);
   if (client->first_ready != NULL || client->look_at_all || request_waits) return 0;
   uint64_t now = client->clock.now_ms(client->clock.user);
-  uint64_t next = xai__timers_next(&client->timers);
+  uint64_t next = next_moment(client);
   int64_t own = client->transport->ops->timeout(client->transport, now);
   if (next == UINT64_MAX) return own;
   int64_t left = next > now ? (int64_t)(next - now) : 0;
@@ -516,8 +537,10 @@ xai_call_id xai_call_start(xai_client *client, const xai_request *request, xai_e
     return none;
   }
   s->call = call;
+  call->ticket.user = s;
   client->pending++;
   refresh(s);
+  call_up(client);
   arm(client);
   return id_of(s);
 }
@@ -529,6 +552,7 @@ void xai_call_cancel(xai_client *client, xai_call_id id) {
   s->is_held = false;
   xai__call_cancel(s->call, client->now);
   refresh(s);
+  call_up(client);
   arm(client);
 }
 
@@ -539,6 +563,11 @@ void xai_call_hold(xai_client *client, xai_call_id id, bool hold) {
   if (s->is_ready) drop_held(client);
   else if (!hold && xai__call_ready(s->call)) push_ready(s);
   arm(client);
+}
+
+size_t xai_call_place(const xai_client *client, xai_call_id id) {
+  slot *s = slot_of(client, id);
+  return s != NULL ? xai__limiter_place(&s->call->ticket) : 0;
 }
 
 const xai_json *xai_call_response(xai_client *client, xai_call_id id) {

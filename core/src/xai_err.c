@@ -42,6 +42,8 @@ static const code_row code_rows[] = {
   {XAI_ERR_BUDGET, XAI_KIND_LIMIT, true},
   {XAI_ERR_FULL, XAI_KIND_LIMIT, true},
   {XAI_ERR_STEPS, XAI_KIND_LIMIT, false},
+  {XAI_ERR_RATE, XAI_KIND_RATE, true},
+  {XAI_ERR_OPEN, XAI_KIND_OVERLOADED, true},
   {XAI_ERR_CANCELLED, XAI_KIND_CANCELLED, false},
   {XAI_ERR_NOMEM, XAI_KIND_MEMORY, true},
 };
@@ -93,6 +95,8 @@ const char *xai_code_name(xai_code code) {
     case XAI_ERR_BUDGET: return "err_budget";
     case XAI_ERR_FULL: return "err_full";
     case XAI_ERR_STEPS: return "err_steps";
+    case XAI_ERR_RATE: return "err_rate";
+    case XAI_ERR_OPEN: return "err_open";
     case XAI_ERR_CANCELLED: return "err_cancelled";
     case XAI_ERR_NOMEM: return "err_nomem";
   }

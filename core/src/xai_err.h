@@ -27,6 +27,8 @@ void xai__redact(char *text);
 void xai__error_from_api(xai_error *err, const xai_mem *mem, int status, xai_str content_type, xai_str body);
 /* The same for a value already read: `value` is the error object or the whole frame that holds it. */
 void xai__error_from_json(xai_error *err, int status, const xai_json *value);
+/* A span such as "45s", "1h 2m 3s", "1.5s" or "250ms" at the start of the text, in milliseconds; 0: none. */
+uint32_t xai__span_ms(xai_str text);
 /* Is this object an error frame: {"error":...} or {"code","error"} or {"type":"error",...} or
  * {"code","message"} without the fields of an answer ("choices", "output", "object", "id", "data")? */
 bool xai__is_error_frame(const xai_json *value);

@@ -393,16 +393,19 @@ static bool read_span(xai_str *text, uint64_t *ms) {
   return true;
 }
 
+uint32_t xai__span_ms(xai_str text) {
+  uint64_t ms = 0;
+  for (int parts = 0; parts < 5 && read_span(&text, &ms); parts++) {}
+  return ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms;
+}
+
 static uint32_t read_reset(xai_str text) {
   static const char words_before[] = "resets in";
   const size_t len = sizeof words_before - 1;
   for (size_t i = 0; i + len < text.len; i++) {
     xai_str head = {text.ptr + i, len};
-    if (!xai__str_eq_nocase(head, words_before)) continue;
-    xai_str rest = {text.ptr + i + len, text.len - i - len};
-    uint64_t ms = 0;
-    for (int parts = 0; parts < 5 && read_span(&rest, &ms); parts++) {}
-    return ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms;
+    if (xai__str_eq_nocase(head, words_before))
+      return xai__span_ms((xai_str){text.ptr + i + len, text.len - i - len});
   }
   return 0;
 }

@@ -7,7 +7,8 @@
 #include "xai_backoff.h"
 #include "xai_err.h"
 
-enum { MAX_HEADER_VALUE = 8192, MAX_HEADERS = 64, MAX_URL = 8192, MAX_OWN_HEADERS = 6, TRACE_ID = 36 };
+enum { MAX_HEADER_VALUE = 8192, MAX_HEADERS = 64, MAX_URL = 8192, MAX_OWN_HEADERS = 7, TRACE_ID = 36 };
+enum { BYTES_A_TOKEN = 4, MOST_GUESSED_TOKENS = 32768, MOST_PRIORITY = 9, MAX_KEY = 256 };
 
 /* ---- limits */
 
@@ -113,6 +114,9 @@ static size_t text_size(const xai_request *request, const xai_request_defaults *
   size_t size =
     strlen(defaults->base_url) + strlen(request->path) + 2 + strlen(method) + 1 + request->body.len + 1;
   size += TRACE_ID + 1;
+  if (request->model != NULL) size += strlen(request->model);
+  if (request->idempotency_key != NULL) size += strlen(request->idempotency_key) + 1;
+  size += 1;
   for (size_t i = 0; i < request->header_count; i++)
     size += strlen(request->headers[i].name) + strlen(request->headers[i].value) + 2;
   return size;
@@ -133,6 +137,20 @@ static bool method_ok(const char *method) {
   for (size_t i = 0; i < len; i++)
     if (method[i] < 'A' || method[i] > 'Z') return false;
   return len > 0 && len < 16;
+}
+
+/* What only decides when it is sent, and the key that goes with each attempt (F74). */
+static xai_code check_schedule(const xai_request *request, xai_error *err) {
+  size_t offset;
+  xai_str key = xai_str_of(request->idempotency_key);
+  if (request->priority < -MOST_PRIORITY || request->priority > MOST_PRIORITY)
+    return xai__fail(err, XAI_ERR_ARG, "priority must be from -%d to %d", MOST_PRIORITY, MOST_PRIORITY);
+  if (request->idempotency_key == NULL) return XAI_OK;
+  if (key.len == 0 || key.len > MAX_KEY || !xai__header_ok(xai_str_of("Idempotency-Key"), key, &offset))
+    return xai__fail(err, XAI_ERR_ARG, "idempotency_key must have 1 to %d visible ASCII characters", MAX_KEY);
+  if (caller_sets(request, "idempotency-key"))
+    return xai__fail(err, XAI_ERR_ARG, "idempotency_key is given twice, as a header too");
+  return XAI_OK;
 }
 
 static xai_code check(const xai_request *request, const char *method, const xai_limits *limits,
@@ -159,10 +177,18 @@ static xai_code check(const xai_request *request, const char *method, const xai_
       return xai__fail(err, XAI_ERR_ARG, "header \"%s\" is not allowed as it is (byte %zu)", name, offset);
     }
   }
-  return XAI_OK;
+  return check_schedule(request, err);
 }
 
 /* ---- the copy */
+
+/* About four bytes of text make a token; most bytes of a large body are images and files, which have far fewer.
+ * What the answer will add nobody knows yet: its usage settles the account. */
+static uint64_t tokens_of(const xai_request *request) {
+  if (request->tokens > 0) return request->tokens;
+  size_t guess = request->body.len / BYTES_A_TOKEN + 1;
+  return guess < MOST_GUESSED_TOKENS ? guess : MOST_GUESSED_TOKENS;
+}
 
 static xai_reply reply_of(const xai_request *request) {
   if (request->reply != XAI_REPLY_AUTO) return request->reply;
@@ -243,7 +269,12 @@ xai_code xai__request_init(xai_request_copy *copy, const xai_mem *mem, const xai
   copy->method = keep_cstr(&copy->text, method);
   copy->url = keep_url(&copy->text, defaults->base_url, request->path);
   copy->body = (xai_str){keep(&copy->text, request->body.ptr, request->body.len), request->body.len};
+  copy->model = keep_cstr(&copy->text, request->model ? request->model : "");
+  copy->priority = request->priority;
+  copy->tokens = tokens_of(request);
   add_headers(copy, defaults, request);
+  if (request->idempotency_key != NULL)
+    add_header(copy, "Idempotency-Key", keep_cstr(&copy->text, request->idempotency_key));
   if (!caller_sets(request, "x-client-request-id")) add_trace_id(copy, random);
   return XAI_OK;
 }

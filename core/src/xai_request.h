@@ -23,6 +23,9 @@ typedef struct xai_request_copy {
   xai_reply reply; /* never AUTO                                         */
   bool stream;
   bool repeatable;   /* an attempt of unknown outcome may be repeated      */
+  const char *model; /* "": not told                                       */
+  int priority;
+  uint64_t tokens;   /* estimate: never 0                                  */
   xai_limits limits; /* resolved                                           */
   void *user;
   xai_buf text; /* where the strings above live: the copy may be moved */

@@ -1,0 +1,128 @@
+/* xai_gate.c - asks the breaker and the limiter in turn, and tells both how it went.
+ * SPDX-License-Identifier: MIT */
+#include "xai_gate.h"
+
+#include <string.h>
+
+#include "xai_err.h"
+
+enum { MOST_RATES = 32 };
+
+static xai_code check_rates(const xai_config *config, xai_error *err) {
+  const xai_rate *rates = config->rates;
+  if (config->rate_count > MOST_RATES || (rates == NULL && config->rate_count > 0))
+    return xai__fail(err, XAI_ERR_ARG, "rates: at most %d", MOST_RATES);
+  for (size_t i = 0; i < config->rate_count; i++) {
+    xai_str name = xai_str_of(rates[i].model);
+    if (rates[i].model != NULL && (name.len == 0 || name.len >= XAI_MODEL_NAME))
+      return xai__fail(err, XAI_ERR_ARG, "rate %zu: a model's name has 1 to %d bytes", i + 1,
+                       XAI_MODEL_NAME - 1);
+    for (size_t j = 0; j < i; j++) {
+      bool both_all = rates[i].model == NULL && rates[j].model == NULL;
+      if (both_all || (rates[i].model != NULL && rates[j].model != NULL && xai__str_eq(name, rates[j].model)))
+        return xai__fail(err, XAI_ERR_ARG, "rates %zu and %zu are of the same model", j + 1, i + 1);
+    }
+  }
+  return XAI_OK;
+}
+
+xai_code xai__gate_init(xai_gate *self, const xai_mem *mem, const xai_config *config, xai_error *err) {
+  xai_code code = check_rates(config, err);
+  size_t count = code == XAI_OK ? config->rate_count : 0;
+  xai_code made = xai__limiter_init(&self->limiter, mem, config->rates, count, !config->rates_fixed);
+  if (!xai__breaker_init(&self->breaker, &config->breaker) && code == XAI_OK)
+    code = xai__fail(err, XAI_ERR_ARG, "breaker: failed_percent is at most 100, window_ms at least 100");
+  if (made != XAI_OK) xai__fail(err, made, NULL);
+  return made != XAI_OK ? made : code;
+}
+
+void xai__gate_deinit(xai_gate *self) {
+  xai__limiter_deinit(&self->limiter);
+}
+
+/* ---- passing */
+
+static xai_gate_answer never(xai_code code, uint64_t retry_ms) {
+  uint32_t ms = retry_ms >= UINT32_MAX ? UINT32_MAX : retry_ms > 0 ? (uint32_t)retry_ms : 1;
+  return (xai_gate_answer){XAI_ADMIT_NEVER, code, ms};
+}
+
+static xai_gate_answer held_back(uint64_t at, uint64_t now) {
+  return never(XAI_ERR_RATE, at > now ? at - now : 0);
+}
+
+/* The limiter has let it go; does the breaker? */
+static xai_gate_answer pass(xai_gate *self, xai_ticket *ticket, uint64_t now, uint64_t *random) {
+  uint32_t retry_ms = 0;
+  if (xai__breaker_pass(&self->breaker, now, random, &retry_ms))
+    return (xai_gate_answer){.what = XAI_ADMIT_GO};
+  const xai_attempt_report nothing = {.outcome_class = XAI_ATTEMPT_NOT_SENT};
+  xai__limiter_done(&self->limiter, ticket, now, &nothing, random);
+  return never(XAI_ERR_OPEN, retry_ms);
+}
+
+xai_gate_answer xai__gate_ask(xai_gate *self, xai_ticket *ticket, xai_str model, uint64_t now,
+                              uint64_t *random) {
+  uint32_t retry_ms = 0;
+  uint64_t at = now;
+  if (xai__breaker_blocks(&self->breaker, now, &retry_ms)) return never(XAI_ERR_OPEN, retry_ms);
+  xai_admission what = xai__limiter_ask(&self->limiter, ticket, model, now, random, &at);
+  if (what == XAI_ADMIT_NEVER) return held_back(at, now);
+  return what == XAI_ADMIT_GO ? pass(self, ticket, now, random) : (xai_gate_answer){.what = what};
+}
+
+xai_ticket *xai__gate_next(xai_gate *self, uint64_t now, uint64_t *random, xai_gate_answer *answer) {
+  uint32_t retry_ms = 0;
+  uint64_t at = now;
+  xai_admission what;
+  xai_ticket *ticket;
+  if (xai__breaker_blocks(&self->breaker, now, &retry_ms)) { /* nobody waits for a service that is away */
+    *answer = never(XAI_ERR_OPEN, retry_ms);
+    return xai__limiter_evict(&self->limiter);
+  }
+  ticket = xai__limiter_next(&self->limiter, now, random, &what, &at);
+  if (ticket == NULL) return NULL;
+  *answer = what == XAI_ADMIT_GO ? pass(self, ticket, now, random) : held_back(at, now);
+  return ticket;
+}
+
+void xai__gate_leave(xai_gate *self, xai_ticket *ticket) {
+  xai__limiter_leave(&self->limiter, ticket);
+}
+
+uint64_t xai__gate_wake_at(const xai_gate *self) {
+  return self->limiter.waiting > 0 ? self->limiter.wake_at : UINT64_MAX;
+}
+
+/* ---- how it went */
+
+bool xai__is_outage(int status) {
+  if (status >= 520 && status <= 524) return true;
+  return status == 502 || status == 503 || status == 504 || status == 529 || status == 530;
+}
+
+void xai__gate_status(xai_gate *self, const xai_ticket *ticket, uint64_t now, int status) {
+  bool waited_for = self->breaker.state == BREAKER_OPEN && ticket->state == TICKET_RUNNING;
+  if (waited_for && !xai__is_outage(status)) xai__breaker_alive(&self->breaker, now, ticket->granted_at);
+}
+
+void xai__gate_done(xai_gate *self, xai_ticket *ticket, uint64_t now, const xai_attempt_report *report,
+                    xai_health health, uint64_t *random) {
+  if (ticket->state != TICKET_RUNNING) return;
+  uint64_t passed_at = ticket->granted_at;
+  xai__limiter_done(&self->limiter, ticket, now, report, random);
+  if (health == XAI_HEALTH_FAILED) xai__breaker_failed(&self->breaker, now, passed_at, random);
+  if (health == XAI_HEALTH_ALIVE) xai__breaker_alive(&self->breaker, now, passed_at);
+}
+
+uint32_t xai__gate_advice(const xai_gate *self, const xai_ticket *ticket, uint64_t now) {
+  uint32_t breaker_ms = 0;
+  uint64_t at = ticket->lane != NULL ? ticket->lane->blocked_until : 0;
+  xai__breaker_blocks(&self->breaker, now, &breaker_ms);
+  uint64_t lane_ms = at > now ? at - now : 0;
+  return lane_ms > breaker_ms ? (uint32_t)lane_ms : breaker_ms;
+}
+
+bool xai__gate_is_open(const xai_gate *self) {
+  return self->breaker.state == BREAKER_OPEN;
+}
