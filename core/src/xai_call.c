@@ -79,7 +79,7 @@ static void leave_gate(xai_call *call, uint64_t now) {
   xai__gate_done(&shared->gate, &call->ticket, now, &nothing, XAI_HEALTH_UNKNOWN, &shared->random);
 }
 
-static void report(xai_call *call, uint64_t now, xai_attempt_class outcome_class, const xai_error *err) {
+static void tell_gate(xai_call *call, uint64_t now, xai_attempt_class outcome_class, const xai_error *err) {
   xai_call_shared *shared = call->shared;
   xai_attempt_report report = xai__report_of(&call->answer, err, outcome_class, shared->wall_s);
   xai__gate_done(&shared->gate, &call->ticket, now, &report, xai__health_of(&call->answer, err),
@@ -324,7 +324,7 @@ static void obey_verdict(xai_call *call, uint64_t now) {
   mask_key(call);
   call->error = verdict->error;
   close_attempt(call, now, verdict->outcome_class, verdict->error.code, verdict->phase);
-  report(call, now, verdict->outcome_class, &verdict->error);
+  tell_gate(call, now, verdict->outcome_class, &verdict->error);
   call->outcome = verdict->outcome;
   uint32_t wait_ms = 0;
   bool given = verdict->outcome_class == XAI_ATTEMPT_ANSWERED; /* to the caller, who must not get it twice */
@@ -495,7 +495,7 @@ void xai__call_cancel(xai_call *call, uint64_t now) {
     xai_attempt_class outcome_class = answered ? XAI_ATTEMPT_ANSWERED : XAI_ATTEMPT_UNKNOWN;
     close_attempt(call, now, outcome_class, XAI_ERR_CANCELLED, call->state == CALL_WAITING ? "wait" : "body");
     xai__fail(&call->error, XAI_ERR_CANCELLED, NULL);
-    report(call, now, outcome_class, &call->error);
+    tell_gate(call, now, outcome_class, &call->error);
   }
   call->answer.text_due = false;
   xai__fail(&call->error, XAI_ERR_CANCELLED, NULL);
