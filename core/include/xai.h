@@ -25,7 +25,10 @@
  * Three words: a *client* holds the connections and the key; a *call* is one logical request, retries
  * included; an *event* is one piece of its answer. Every call ends in exactly one XAI_EVENT_END.
  *
- * Threads: a client belongs to one thread at a time. Two clients never share anything.
+ * Threads: a client belongs to one thread at a time. Two clients never share anything. Used by two threads at
+ * once, or from inside one of its own functions, one of them gets XAI_ERR_STATE and nothing happens (F100).
+ * Processes: after a fork the child must make clients of its own. Its copy refuses to step, start and cancel
+ * (XAI_ERR_STATE), and freeing it closes descriptors without a word on the parent's connections (F94).
  * Units: every time is in milliseconds, every `len` in bytes.
  */
 #ifndef XAI_H
@@ -474,11 +477,13 @@ typedef struct xai_config {
 /* A client. Everything in config is copied. NULL with err filled: XAI_ERR_KEY (a character that no
  * header may hold), XAI_ERR_URL, XAI_ERR_NOMEM, XAI_ERR_ARG. No connection is made yet. */
 XAI_API xai_client *xai_client_new(const xai_config *config, xai_error *err);
-/* Drops all calls without END events, closes connections, wipes the key. NULL is fine. */
+/* Drops all calls without END events, closes connections, wipes the key. NULL is fine. Does nothing while
+ * another function of this client is at work (F100). */
 XAI_API void xai_client_free(xai_client *client);
 
 /* One turn of the crank: moves bytes, fires timers. Waits at most wait_ms for something to happen; 0
- * never waits, and it returns at once when an event is ready. Errors: XAI_ERR_NOMEM (usable after). */
+ * never waits, and it returns at once when an event is ready. Errors: XAI_ERR_NOMEM (usable after),
+ * XAI_ERR_STATE (two threads at once, or a fork's copy). */
 XAI_API xai_code xai_client_step(xai_client *client, uint32_t wait_ms);
 
 /* A descriptor that becomes readable when a step has something to do; epoll or kqueue inside. Watch it
@@ -529,7 +534,7 @@ typedef struct xai_request {
 #define XAI_REQUEST_INIT XAI_SIZED(xai_request)
 
 /* Start a call; never blocks, never fails for the world's reasons (those come in END). Returns id 0 with
- * err filled: XAI_ERR_ARG, XAI_ERR_TOO_BIG, XAI_ERR_FULL, XAI_ERR_NOMEM. */
+ * err filled: XAI_ERR_ARG, XAI_ERR_TOO_BIG, XAI_ERR_FULL, XAI_ERR_NOMEM, XAI_ERR_STATE (see Threads, above). */
 XAI_API xai_call_id xai_call_start(xai_client *client, const xai_request *request, xai_error *err);
 
 /* Stop it: END (XAI_OUTCOME_CANCELLED) comes with the next xai_client_next; events not yet taken are
@@ -636,7 +641,7 @@ typedef struct xai_event {
   const xai_result *result;   /* END                                                                  */
 } xai_event;
 
-/* The next event of any call: XAI_OK and event filled, or XAI_MORE. Pulling is what reads: an event
+/* The next event of any call: XAI_OK and event filled, or XAI_MORE (XAI_ERR_STATE: two threads at once). Pulling is what reads: an event
  * that is not taken holds back its call's socket, so memory stays bounded. Everything in it is borrowed
  * until the next call of next, step, cancel or free. */
 XAI_API xai_code xai_client_next(xai_client *client, xai_event *event);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "xai_call.h"
+#include "xai_door.h"
 #include "xai_scripted.h"
 #include "xai_timers.h"
 
@@ -38,6 +39,7 @@ typedef struct slot {
 } slot;
 
 struct xai_client {
+  xai_door door;
   xai_call_shared shared; /* its mem is the client's                                 */
   xai_clock clock;
   uint64_t now;    /* of this turn                                            */
@@ -423,6 +425,7 @@ xai_client *xai_client_new(const xai_config *config, xai_error *err) {
     return NULL;
   }
   client->shared.mem = mem;
+  xai__door_init(&client->door);
   client->clock = config->clock;
   if (client->clock.now_ms == NULL) client->clock.now_ms = system_now_ms;
   if (client->clock.wall_s == NULL) client->clock.wall_s = system_wall_s;
@@ -448,7 +451,7 @@ fail:
 }
 
 void xai_client_free(xai_client *client) {
-  if (client == NULL) return;
+  if (client == NULL || xai__door_enter(&client->door, NULL) != XAI_OK) return;
   xai_mem mem = client->shared.mem;
   if (client->transport != NULL) client->transport->ops->free(client->transport);
   for (size_t i = 0; i < client->slot_count; i++) {
@@ -474,6 +477,8 @@ static uint32_t longest_wait(xai_client *client, uint32_t wait_ms) {
 }
 
 xai_code xai_client_step(xai_client *client, uint32_t wait_ms) {
+  xai_code code = xai__door_enter_here(&client->door, NULL);
+  if (code != XAI_OK) return code;
   let_go(client);
   read_clock(client);
   client->shared.wall_s = client->clock.wall_s(client->clock.user);
@@ -481,16 +486,18 @@ xai_code xai_client_step(xai_client *client, uint32_t wait_ms) {
   refresh_touched(client);
   wait_ms = longest_wait(client, wait_ms);
   client->now_is_old = wait_ms > 0;
-  xai_code code = client->transport->ops->step(client->transport, client->now, wait_ms);
+  code = client->transport->ops->step(client->transport, client->now, wait_ms);
   if (client->now_is_old) read_clock(client);
   refresh_touched(client);
   fire_timers(client);
   call_up(client);
   arm(client);
+  xai__door_leave(&client->door);
   return code;
 }
 
 int xai_client_fd(const xai_client *client) {
+  if (xai__door_is_copied(&client->door)) return -1;
   return client->transport->ops->fd(client->transport);
 }
 
@@ -512,13 +519,8 @@ size_t xai_client_pending(const xai_client *client) {
 
 /* ---- calls */
 
-xai_call_id xai_call_start(xai_client *client, const xai_request *request, xai_error *err) {
+static xai_call_id start_call(xai_client *client, const xai_request *request, xai_error *err) {
   const xai_call_id none = {0};
-  xai__error_clear(err);
-  if (client == NULL || request == NULL) {
-    xai__fail(err, XAI_ERR_ARG, "client or request is NULL");
-    return none;
-  }
   slot *s = take_slot(client, err);
   if (s == NULL) return none;
   read_clock(client);
@@ -545,18 +547,34 @@ xai_call_id xai_call_start(xai_client *client, const xai_request *request, xai_e
   return id_of(s);
 }
 
-void xai_call_cancel(xai_client *client, xai_call_id id) {
-  slot *s = slot_of(client, id);
-  if (s == NULL) return;
-  read_clock(client);
-  s->is_held = false;
-  xai__call_cancel(s->call, client->now);
-  refresh(s);
-  call_up(client);
-  arm(client);
+xai_call_id xai_call_start(xai_client *client, const xai_request *request, xai_error *err) {
+  xai_call_id id = {0};
+  xai__error_clear(err);
+  if (client == NULL || request == NULL) {
+    xai__fail(err, XAI_ERR_ARG, "client or request is NULL");
+    return id;
+  }
+  if (xai__door_enter_here(&client->door, err) != XAI_OK) return id;
+  id = start_call(client, request, err);
+  xai__door_leave(&client->door);
+  return id;
 }
 
-void xai_call_hold(xai_client *client, xai_call_id id, bool hold) {
+void xai_call_cancel(xai_client *client, xai_call_id id) {
+  if (xai__door_enter_here(&client->door, NULL) != XAI_OK) return;
+  slot *s = slot_of(client, id);
+  if (s != NULL) {
+    read_clock(client);
+    s->is_held = false;
+    xai__call_cancel(s->call, client->now);
+    refresh(s);
+    call_up(client);
+    arm(client);
+  }
+  xai__door_leave(&client->door);
+}
+
+static void hold_call(xai_client *client, xai_call_id id, bool hold) {
   slot *s = slot_of(client, id);
   if (s == NULL || s->is_held == hold || s->call->state == CALL_TAKEN) return;
   s->is_held = hold;
@@ -565,36 +583,45 @@ void xai_call_hold(xai_client *client, xai_call_id id, bool hold) {
   arm(client);
 }
 
+void xai_call_hold(xai_client *client, xai_call_id id, bool hold) {
+  if (xai__door_enter_here(&client->door, NULL) != XAI_OK) return;
+  hold_call(client, id, hold);
+  xai__door_leave(&client->door);
+}
+
 size_t xai_call_place(const xai_client *client, xai_call_id id) {
   slot *s = slot_of(client, id);
   return s != NULL ? xai__limiter_place(&s->call->ticket) : 0;
 }
 
 const xai_json *xai_call_response(xai_client *client, xai_call_id id) {
+  if (xai__door_enter(&client->door, NULL) != XAI_OK) return NULL;
   slot *s = slot_of(client, id);
-  return s ? xai__call_response(s->call) : NULL;
+  const xai_json *response = s != NULL ? xai__call_response(s->call) : NULL;
+  xai__door_leave(&client->door);
+  return response;
 }
 
 /* ---- events */
 
 /* After a pull: still more, at rest, or over. */
 static void after_pull(xai_client *client, slot *s, const xai_event *event) {
-  if (event != NULL && event->type == XAI_EVENT_END) {
-    client->spent = s;
-    client->pending--;
-    refresh(s);
-    return;
-  }
-  if (xai__call_ready(s->call)) {
+  bool ended = event != NULL && event->type == XAI_EVENT_END;
+  if (!ended && xai__call_ready(s->call)) {
     push_ready(s);
     return;
   }
-  read_clock(client);
-  xai__call_rested(s->call, client->now);
-  refresh(s);
+  if (ended) {
+    client->spent = s;
+    client->pending--;
+  } else {
+    read_clock(client);
+    xai__call_rested(s->call, client->now);
+  }
+  if (!xai__door_is_copied(&client->door)) refresh(s); /* may touch a connection */
 }
 
-xai_code xai_client_next(xai_client *client, xai_event *event) {
+static xai_code next_event(xai_client *client, xai_event *event) {
   let_go(client);
   slot *s;
   while ((s = pop_ready(client)) != NULL) {
@@ -605,6 +632,14 @@ xai_code xai_client_next(xai_client *client, xai_event *event) {
     if (code == XAI_OK) return XAI_OK;
   }
   return XAI_MORE;
+}
+
+xai_code xai_client_next(xai_client *client, xai_event *event) {
+  xai_code code = xai__door_enter(&client->door, NULL);
+  if (code != XAI_OK) return code;
+  code = next_event(client, event);
+  xai__door_leave(&client->door);
+  return code;
 }
 
 xai_str xai_result_header(const xai_client *client, const char *name) {

@@ -8,6 +8,7 @@
 #define XAI_CURL_H
 
 #include <curl/curl.h>
+#include <sys/types.h>
 
 #include "xai_head.h"
 #include "xai_poll.h"
@@ -48,6 +49,7 @@ typedef struct net_exchange {
 struct net {
   xai_transport base; /* first: the two convert into each other                  */
   xai_mem mem;
+  pid_t process; /* whose connections they are                             */
   CURLM *multi;
   xai_poll *poll;
   net_exchange *active;

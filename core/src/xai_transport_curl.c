@@ -499,14 +499,32 @@ static int64_t net_timeout(const xai_transport *base, uint64_t now) {
   return due > real ? (int64_t)(due - real) : 0;
 }
 
-static void net_free(xai_transport *base) {
-  net *self = net_of(base);
-  xai_mem mem = self->mem;
+/* In a copy of the process that fork made (F94). libcurl would say farewell on connections that are the
+ * parent's, and wait for threads that are not here: so only our own memory goes, and the descriptors. What
+ * libcurl holds stays where it is, unreachable; a copy ends or becomes another program soon. */
+static void abandon(net *self) {
+  for (size_t i = 0; i < self->sockets.len; i++) close(self->sockets.list[i].fd);
+  for (net_exchange *x = self->active, *next; x != NULL; x = next) {
+    next = x->next;
+    xai__free_secret(&self->mem, x->headers, x->headers_size);
+    xai__free(&self->mem, x, sizeof *x);
+  }
+  while (self->spare != NULL) xai__free(&self->mem, take_spare(self), sizeof *self->spare);
+}
+
+static void close_all(net *self) {
   xai_quiet quiet = xai__quiet_begin();
   while (self->active != NULL) detach(self, self->active);
   while (self->spare != NULL) destroy(take_spare(self));
   if (self->multi != NULL) curl_multi_cleanup(self->multi); /* still tells the watcher of closed sockets */
   xai__quiet_end(&quiet);
+}
+
+static void net_free(xai_transport *base) {
+  net *self = net_of(base);
+  xai_mem mem = self->mem;
+  if (self->process == getpid()) close_all(self);
+  else abandon(self);
   xai__poll_free(self->poll);
   xai__sockets_deinit(&self->sockets);
   free_text(&mem, self->ca_file);
@@ -572,6 +590,7 @@ xai_transport *xai__transport_curl_new(const xai_mem *mem, const xai_config *con
   if (self != NULL) {
     self->base.ops = &net_ops;
     self->mem = xai__mem(mem);
+    self->process = getpid();
     self->curl_due = self->connect_due = self->alarm_due = NEVER;
     if (copy_config(self, config) && open_multi(self, config)) return &self->base;
     net_free(&self->base);

@@ -329,6 +329,7 @@ static int client_step(lua_State *L) {
   lxai_client *self = check_client(L);
   uint32_t wait_ms = check_wait(L, 2);
   xai_code code = xai_client_step(self->client, self->manual ? 0 : wait_ms);
+  if (code == XAI_ERR_STATE) return luaL_error(L, "the client belongs to the process that forked this one");
   if (code != XAI_OK) return lxai_fail_nomem(L);
   lua_pushboolean(L, 1);
   return 1;
