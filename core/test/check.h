@@ -4,6 +4,10 @@
  *   static void accepts_an_empty_object(void) { CHECK(...); CHECK_INT(got, want); CHECK_STR(str, "text"); }
  *   int main(int argc, char **argv) { RUN(accepts_an_empty_object); return check_report("json"); }
  *
+ * With CHECK_VERBOSE in the environment each test gets a line of its own: "ok NAME", "not ok NAME" or "not run NAME:
+ * REASON", the last when it called check_not_run because this machine cannot produce the fault. tools/faults.sh
+ * reads them: a test of a fault begins with its numbers, F49_reset_before_the_first_event.
+ *
  * check_nomem(name, scenario) runs a scenario with the 1st, 2nd, 3rd ... allocation failing, until it passes
  * without a failure, and holds that nothing leaks. The scenario gets the allocator and returns the code it saw.
  */
@@ -18,6 +22,7 @@
 
 static int check_passed, check_failed, check_bad;
 static const char *check_name = "";
+static const char *check_reason; /* why the test is not run; NULL: it is */
 
 #define CHECK(condition)                                                             \
   do {                                                                               \
@@ -50,12 +55,30 @@ static const char *check_name = "";
 
 #define RUN(test) check_run(#test, test)
 
-static inline void check_run(const char *name, void (*test)(void)) {
+static inline void check_begin(const char *name) {
   check_name = name;
   check_bad = 0;
-  test();
+  check_reason = NULL;
+}
+
+static inline void check_end(void) {
+  bool is_run = check_bad || check_reason == NULL;
   if (check_bad) check_failed++;
-  else check_passed++;
+  else if (is_run) check_passed++;
+  if (getenv("CHECK_VERBOSE") == NULL) return;
+  const char *word = check_bad ? "not ok" : is_run ? "ok" : "not run";
+  printf("%s %s%s%s\n", word, check_name, is_run ? "" : ": ", is_run ? "" : check_reason);
+}
+
+/* The fault cannot be produced here; the reason is static. Return from the test then. */
+static inline void check_not_run(const char *reason) {
+  check_reason = reason;
+}
+
+static inline void check_run(const char *name, void (*test)(void)) {
+  check_begin(name);
+  test();
+  check_end();
 }
 
 /* The closing line; the exit status of the program. */
@@ -105,8 +128,7 @@ static inline xai_mem check_heap_mem(check_heap *heap) {
 /* The scenario must give XAI_ERR_NOMEM whenever an allocation failed (or have lived through it and give
  * XAI_OK), and XAI_OK when none did. */
 static inline void check_nomem(const char *name, xai_code (*scenario)(const xai_mem *mem)) {
-  check_name = name;
-  check_bad = 0;
+  check_begin(name);
   long n = 1;
   for (; n < 100000; n++) {
     check_heap heap = {n, 0, 0, 0, 0};
@@ -122,8 +144,7 @@ static inline void check_nomem(const char *name, xai_code (*scenario)(const xai_
     if (check_bad) break;
   }
   CHECK(n > 1);
-  if (check_bad) check_failed++;
-  else check_passed++;
+  check_end();
 }
 
 #endif
