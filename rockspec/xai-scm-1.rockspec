@@ -44,6 +44,7 @@ build = {
         "core/src/xai_curl_end.c",
         "core/src/xai_curl_setup.c",
         "core/src/xai_decimal.c",
+        "core/src/xai_door.c",
         "core/src/xai_equal.c",
         "core/src/xai_err.c",
         "core/src/xai_err_api.c",
