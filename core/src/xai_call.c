@@ -8,7 +8,7 @@
 enum { SHOWN_ERROR_BODY = 8 << 10, MIN_BACKOFF_AFTER_429_MS = 1000 };
 
 static const unsigned may_follow[] = {
-  [CALL_QUEUED] = 1u << CALL_WAITING | 1u << CALL_ENDED,
+  [CALL_QUEUED] = 1u << CALL_WAITING | 1u << CALL_BACKOFF | 1u << CALL_ENDED,
   [CALL_WAITING] = 1u << CALL_READING | 1u << CALL_BACKOFF | 1u << CALL_ENDED,
   [CALL_READING] = 1u << CALL_BACKOFF | 1u << CALL_ENDED,
   [CALL_BACKOFF] = 1u << CALL_QUEUED | 1u << CALL_ENDED,
@@ -57,6 +57,7 @@ xai_call *xai__call_new(xai_call_shared *shared, xai_request_copy *request, uint
   xai__answer_init(&call->answer, &shared->mem, request->reply, request->stream, &request->limits);
   call->answer.range_asked = asks_for_range(request);
   xai__budget_call(&shared->budget, now);
+  xai__budget_call(&shared->sent, now);
   return call;
 }
 
@@ -232,14 +233,28 @@ void xai__call_turned_away(xai_call *call, uint64_t now, const xai_gate_answer *
   if (call->state == CALL_QUEUED) end_in_line(call, now, answer->code, answer->retry_ms);
 }
 
+/* Retries that were decided on one by one may fall due together: the budget holds for what is sent, too (R5). */
+static bool may_send(xai_call *call, uint64_t now) {
+  xai_call_shared *shared = call->shared;
+  const xai_limits *limits = &call->request.limits;
+  if (call->attempt_count == 0 || xai__budget_retry(&shared->sent, now)) return true;
+  uint32_t wait_ms = xai__backoff_ms((uint32_t)call->attempt_count, limits->backoff_base_ms,
+                                     limits->backoff_max_ms, xai__random(&shared->random));
+  leave_gate(call, now);
+  call->waited_ms += wait_ms;
+  call->wake_at = now + wait_ms;
+  enter(call, CALL_BACKOFF);
+  return false;
+}
+
 bool xai__call_wants_start(xai_call *call, uint64_t now) {
   xai_call_shared *shared = call->shared;
   if (call->state != CALL_QUEUED || call->ticket.state == TICKET_WAITING) return false;
-  if (call->ticket.state == TICKET_RUNNING) return true;
+  if (call->ticket.state == TICKET_RUNNING) return may_send(call, now);
   xai_gate_answer answer =
     xai__gate_ask(&shared->gate, &call->ticket, xai_str_of(call->request.model), now, &shared->random);
   if (answer.what == XAI_ADMIT_NEVER) xai__call_turned_away(call, now, &answer);
-  return answer.what == XAI_ADMIT_GO;
+  return answer.what == XAI_ADMIT_GO && may_send(call, now);
 }
 
 /* ---- another attempt? */

@@ -27,7 +27,8 @@ typedef enum call_state {
 typedef struct xai_call_shared {
   xai_mem mem;
   uint64_t random;   /* the generator's state                                   */
-  xai_budget budget; /* of the one origin a client talks to                     */
+  xai_budget budget; /* of the one origin a client talks to: retries decided on */
+  xai_budget sent;   /* ... and those sent: waits must not bring them together  */
   xai_gate gate;     /* likewise                                                */
   int64_t wall_s;    /* Unix seconds, read once a step                          */
 } xai_call_shared;

@@ -52,8 +52,42 @@ static void R2_the_deadline_closes_the_exchange_though_events_wait(void) {
   wire_close(&w);
 }
 
+/* Retries decided on in different windows, whose waits ended together, went out together. */
+static void R5_retries_that_fall_due_together_stay_within_the_budget(void) {
+  wire w;
+  wire_open(&w);
+  w.now = 20000;
+  enum { CALLS = 30 };
+  for (int i = 0; i < CALLS; i++) { /* one each 1.5 s, each asked to come back when the last one is over */
+    char wait[16];
+    snprintf(wait, sizeof wait, "%d", 60 - i * 3 / 2);
+    wire_start(&w, "/responses", "{}", false);
+    uint32_t id = wire_request_id(&w);
+    wire_head(&w, id, 503, "application/json");
+    xai_wire_header(w.client, id, "Retry-After", wait);
+    xai_wire_finish(w.client, id, XAI_WIRE_DONE);
+    wire_pass(&w, 1500);
+  }
+  CHECK_INT(w.retries, CALLS);
+  int sent[200] = {0}; /* in each second */
+  for (int second = 0; second < 200; second++) {
+    wire_pass(&w, 1000);
+    for (uint32_t id; (id = wire_request_id(&w)) != 0; sent[second]++) {
+      wire_head(&w, id, 400, "application/json");
+      xai_wire_finish(w.client, id, XAI_WIRE_DONE);
+    }
+    int last = 0;
+    for (int back = 0; back < 10 && back <= second; back++) last += sent[second - back];
+    CHECK(last <= 10);
+  }
+  wire_pull(&w);
+  CHECK_INT(w.ends, CALLS);
+  wire_close(&w);
+}
+
 int main(void) {
   RUN(F23_a_header_beyond_the_limit_is_not_kept_in_half);
   RUN(R2_the_deadline_closes_the_exchange_though_events_wait);
+  RUN(R5_retries_that_fall_due_together_stay_within_the_budget);
   return check_report("found");
 }
