@@ -443,14 +443,14 @@ typedef struct xai_rate {
 
 /* When a service keeps failing, calls are not sent but fail at once with XAI_ERR_OPEN, which says when to try
  * again; a probe about each second finds out when it is back, and within two seconds more all calls pass. It
- * takes so much that no healthy client ever meets it: for 5 s on end, of all attempts that ended in the last
- * 10 s (at least 30) 95 of 100 could not connect, found no answer or a status of 502, 503, 504, 520-524, 529 or
- * 530. Whatever else the API answers, a refusal for the rate included, says that it is there. */
+ * takes so much that no healthy client ever meets it: for 2.5 s on end, of all attempts that ended in the last
+ * 5 s, at least 30 of them, 95 in 100 could not connect, had no answer, or had a status of 502, 503, 504,
+ * 520-524, 529 or 530. Whatever else the API answers, a 429 too, says that it is there. */
 typedef struct xai_breaker_options {
   bool off;
   uint32_t min_attempts;   /* default 30                          */
   uint32_t failed_percent; /* default 95, at most 100             */
-  uint32_t window_ms;      /* default 10,000; half of it is "on end" */
+  uint32_t window_ms;      /* default 5,000; half of it is "on end" */
 } xai_breaker_options;
 
 typedef struct xai_config {

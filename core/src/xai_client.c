@@ -436,6 +436,7 @@ xai_client *xai_client_new(const xai_config *config, xai_error *err) {
   client->alarm_at = UINT64_MAX;
   xai__timers_init(&client->timers, &mem);
   read_clock(client);
+  client->shared.wall_s = client->clock.wall_s(client->clock.user);
   client->shared.random = config->seed ? config->seed : system_seed(client);
   client->transport = make_transport(&mem, config, err);
   if (client->transport == NULL || xai__gate_init(&client->shared.gate, &mem, config, err) != XAI_OK)
