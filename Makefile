@@ -156,6 +156,7 @@ $(B)/test/header_cxx: core/test/header_cxx.cpp $(B)/libxai.a | $(B)/test/
 	  $(CXXFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 $(TESTS): %: %.o $(TESTLIB) $(B)/libxai.a
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(B)/test/test_faults_net_tls $(B)/test/test_faults_net_h2: LIBS += $(shell pkg-config --libs openssl 2>/dev/null || echo -lssl -lcrypto)
 $(B)/fuzz/%: core/fuzz/%.c $(B)/libxai.a | $(B)/fuzz/
 	$(Q)$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -Icore/src -MMD -MP -o $@ $< $(B)/libxai.a $(LIBS)
 $(B)/bench/%: bench/%.c $(B)/libxai.a | $(B)/bench/

@@ -124,7 +124,7 @@ describe("xai.new", function()
 
   it("raises for options that can be nothing, at the caller's line", function()
     for name, value in pairs { base_url = "https://a\0b", proxy = "\0", user_agent = "a\nb", seed = -1.5,
-      max_calls = 0 / 0, headers = { "x-a: b" } } do
+      max_calls = 0 / 0, headers = { "x-a: b" }, http = "3" } do
       local fault = raised(function() xai.new { api_key = "xai-k", [name] = value } end)
       assert.truthy(fault:find("client_spec.lua:", 1, true), fault)
       assert.truthy(fault:find(name, 1, true), fault)

@@ -10,13 +10,13 @@ set -eu
 # "name:" counts as well as the package, for those that people get from other places.
 build="gcc:gcc make:make pkg-config:pkg-config libc6-dev libcurl4-openssl-dev libpcre2-dev ca-certificates
   lua5.4 liblua5.4-dev lua-argparse luajit2 libluajit2-5.1-dev lua-http"
-tests="g++:g++ lua5.3 liblua5.3-dev lua-busted lua-cjson luarocks curl:curl zip:zip unzip:unzip git:git"
+tests="g++:g++ lua5.3 liblua5.3-dev lua-busted lua-cjson luarocks libssl-dev curl:curl zip:zip unzip:unzip git:git"
 check="clang:clang libclang-rt-dev clang-format:clang-format clang-tidy:clang-tidy llvm:llvm-symbolizer
   lua-check:luacheck valgrind:valgrind lcov:lcov universal-ctags:ctags nodejs:node npm:npm"
 
 # The same for other systems: commands, then pkg-config modules as "pc/name".
 commands_build="cc make pkg-config pc/libcurl pc/libpcre2-8 lua5.4 pc/lua5.4"
-commands_test="c++ lua5.3 luajit pc/lua5.3 pc/luajit busted luarocks zip unzip"
+commands_test="c++ lua5.3 luajit pc/lua5.3 pc/luajit pc/openssl busted luarocks zip unzip"
 commands_check="clang clang-format clang-tidy luacheck valgrind lcov ctags node npm"
 
 say() { echo "deps: $*" >&2; }

@@ -413,7 +413,7 @@ typedef struct xai_limits {
   uint32_t handshake_ms; /* TLS; default 10,000                                                      */
   uint32_t
     first_event_ms; /* after connect_ms and handshake_ms, until the first event or body byte; default 600,000 */
-  uint32_t silence_ms;         /* between two bytes of the body; default 120,000                           */
+  uint32_t silence_ms;         /* between two bytes of the body, or of an upload; default 120,000          */
   uint32_t data_silence_ms;    /* between two data events, comments do not count; default 600,000          */
   uint32_t max_attempts;       /* default 3; 1 switches retrying off                                       */
   uint32_t backoff_base_ms;    /* full jitter from this; default 500 (1,000 after a 429)                   */
@@ -453,6 +453,11 @@ typedef struct xai_breaker_options {
   uint32_t window_ms;      /* default 5,000; half of it is "on end" */
 } xai_breaker_options;
 
+typedef enum xai_http_version {
+  XAI_HTTP_1_1, /* a connection for each call in flight: what long streams are quickest over              */
+  XAI_HTTP_2    /* over TLS, where the server agrees, calls share a connection; else 1.1                  */
+} xai_http_version;
+
 typedef struct xai_config {
   size_t size;              /* stamped by XAI_CONFIG_INIT                                             */
   const char *api_key;      /* copied, wiped when freed. NULL: no Authorization header is sent        */
@@ -471,6 +476,9 @@ typedef struct xai_config {
   size_t rate_count;     /* at most 32                                                                */
   bool rates_fixed;      /* nothing is learned from answers: `rates` alone hold                       */
   xai_breaker_options breaker;
+  xai_http_version http_version; /* default 1.1; 2: XAI_ERR_ARG if libcurl was built without it           */
+  bool require_staple; /* the server must staple a good OCSP answer to its certificate, else XAI_ERR_TLS. Off:
+                          staples are not looked at, and a revoked certificate passes until it expires      */
 } xai_config;
 #define XAI_CONFIG_INIT XAI_SIZED(xai_config)
 

@@ -226,6 +226,7 @@ static void start_attempt(slot *s) {
                                    .body = request->body,
                                    .connect_ms = request->limits.connect_ms,
                                    .handshake_ms = request->limits.handshake_ms,
+                                   .silence_ms = request->limits.silence_ms,
                                    .max_headers = request->limits.max_headers,
                                    .max_response = request->limits.max_response,
                                    .stream = request->stream};

@@ -1,8 +1,8 @@
 /* xai_curl.h - what the files of the libcurl transport share; alone includes <curl/curl.h>.
  * SPDX-License-Identifier: MIT
  *
- * xai_transport_curl.c moves the bytes, xai_curl_setup.c sets the options of a request, xai_curl_end.c says
- * how an exchange ended.
+ * xai_transport_curl.c moves the bytes, xai_curl_setup.c sets the options of a request, xai_curl_h2.c
+ * overhears what became of a stream of HTTP/2, xai_curl_end.c says how an exchange ended.
  */
 #ifndef XAI_CURL_H
 #define XAI_CURL_H
@@ -38,11 +38,17 @@ typedef struct net_exchange {
   bool fresh;     /* opened a socket of its own                               */
   bool stale;     /* was given a kept connection that had died                */
   bool paused;
-  bool resuming;  /* is in the list of those to be unpaused                   */
-  bool linked;    /* a peer accepted: what follows is the handshake           */
-  bool late;      /* not connected within connect_ms                          */
-  int open_errno; /* why no socket could be opened                            */
+  bool resuming;        /* is in the list of those to be unpaused                   */
+  bool refused;         /* HTTP/2: the peer did not look at it                      */
+  unsigned long stream; /* HTTP/2: its number, 0: not known                 */
+  int local_port;       /* of the connection that was ready for it                  */
+  bool linked;          /* a peer accepted: what follows is the handshake           */
+  bool late;            /* not connected within connect_ms                          */
+  int open_errno;       /* why no socket could be opened                            */
+  bool mute;            /* its upload did not get on for silence_ms                  */
   uint64_t connect_due;
+  uint64_t upload_due;         /* when to look whether it gets on                           */
+  curl_off_t uploaded;         /* ... and how far it was the last time                      */
   char words[CURL_ERROR_SIZE]; /* libcurl's own, about the failure                 */
 } net_exchange;
 
@@ -59,11 +65,13 @@ struct net {
   char *ca_file;        /* NULL: libcurl's own                                     */
   char *proxy;          /* NULL: from the environment                              */
   xai_sockets sockets;  /* open ones                                                */
-  bool queueing;        /* connections are limited, so an exchange may have to wait for one */
-  bool news;            /* a sink was told something in this step                  */
-  bool doomed;          /* an active exchange has its code set and must be ended   */
+  bool http2;           /* asked for; a server may still speak 1.1 only */
+  bool require_staple;
+  bool queueing; /* connections are limited, so an exchange may have to wait for one */
+  bool news;     /* a sink was told something in this step                  */
+  bool doomed;   /* an active exchange has its code set and must be ended   */
   uint64_t curl_due;
-  uint64_t connect_due; /* the earliest of the active ones'                        */
+  uint64_t watch_due; /* the earliest connect_due or upload_due of the active ones */
   uint64_t alarm_due;
 };
 
@@ -78,10 +86,15 @@ bool xai__curl_set_fresh(net_exchange *x, bool fresh);
 /* May libcurl repeat it by itself when a reused connection dies? */
 bool xai__curl_may_repeat(const net_exchange *x);
 
+/* Was libcurl built with it? */
+bool xai__curl_has_http2(void);
+
 /* Was a connection ready for the request, so that its first bytes may have left? */
 bool xai__curl_was_ready(const net_exchange *x);
 /* Was this moment of libcurl's timing reached? */
 bool xai__curl_has_time(const net_exchange *x, CURLINFO which);
+/* libcurl's talk (CURLOPT_DEBUGFUNCTION), with HTTP/2 the only place where some things can be learned. */
+int xai__curl_overhear(CURL *easy, curl_infotype type, char *words, size_t len, void *exchange);
 /* The verdict, for libcurl's result and what we saw ourselves. Before the handle is removed. */
 void xai__curl_describe(const net_exchange *x, CURLcode result, xai_exchange_end *end);
 

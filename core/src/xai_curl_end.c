@@ -83,6 +83,11 @@ static bool said(const net_exchange *x, const char *words) {
   return strstr(x->words, words) != NULL;
 }
 
+/* HTTP/2: REFUSED_STREAM, or above the last stream of a GOAWAY (F18). */
+static bool was_refused(const net_exchange *x) {
+  return x->refused || said(x, "REFUSED_STREAM");
+}
+
 static const char *phase_of(const net_exchange *x) {
   if (x->head.ended) return "body";
   if (x->head.bytes > 0) return "headers";
@@ -128,6 +133,8 @@ static end_rule rule_for(const net_exchange *x, CURLcode result) {
   bool ready = xai__curl_was_ready(x), resolved = xai__curl_has_time(x, CURLINFO_NAMELOOKUP_TIME_T);
   if (!ready && result != CURLE_OK && connect_status(x) >= 300)
     return (end_rule){result, XAI_ERR_PROXY, "handshake"};
+  if (x->mute) return (end_rule){result, XAI_ERR_SILENCE, "send"};
+  if (result == CURLE_PARTIAL_FILE && !x->head.ended) return (end_rule){result, XAI_ERR_RESET, NULL};
   if (repeated(x, result)) return (end_rule){result, XAI_ERR_RESET, NULL};
   if (result == CURLE_OPERATION_TIMEDOUT)
     return (end_rule){result, resolved ? XAI_ERR_CONNECT : XAI_ERR_RESOLVE, NULL};
@@ -160,8 +167,10 @@ static void explain(const net_exchange *x, CURLcode result, xai_code code, char 
   xai_str host = host_of(x->request->url);
   const char *words = x->words[0] ? x->words : curl_easy_strerror(result);
   if (x->late) snprintf(to, size, "%.*s: no connection in time", (int)host.len, host.ptr);
+  else if (x->mute) snprintf(to, size, "it does not take the request's body");
   else if (code == XAI_ERR_PROXY && connect_status(x) != 0)
     snprintf(to, size, "it answered CONNECT with %d", connect_status(x));
+  else if (code == XAI_ERR_RESET && was_refused(x)) snprintf(to, size, "the server refused the stream");
   else if (repeated(x, result)) snprintf(to, size, "a kept connection had died");
   else if (code == XAI_ERR_RESOLVE) snprintf(to, size, "%.*s", (int)host.len, host.ptr);
   else if (code == XAI_ERR_CONNECT) explain_connect(x, result, to, size);
@@ -178,7 +187,7 @@ void xai__curl_describe(const net_exchange *x, CURLcode result, xai_exchange_end
   if (x->code != XAI_OK) rule = (end_rule){result, x->code, NULL};
   end->code = rule.code;
   end->phase = rule.phase ? rule.phase : phase_of(x);
-  end->not_processed = result == CURLE_HTTP2_STREAM && said(x, "REFUSED_STREAM");
+  end->not_processed = rule.code == XAI_ERR_RESET && x->head.bytes == 0 && was_refused(x);
   if (rule.code == XAI_OK) return;
   char words[CURL_ERROR_SIZE + 100] = "";
   explain(x, result, rule.code, words, sizeof words);

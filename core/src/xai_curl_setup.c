@@ -31,6 +31,7 @@ static bool set_safety(CURL *easy, const net *self) {
   MUST(CURLOPT_SSL_VERIFYPEER, 1L);
   MUST(CURLOPT_SSL_VERIFYHOST, 2L);
   MUST(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+  if (self->require_staple) MUST(CURLOPT_SSL_VERIFYSTATUS, 1L);
   MUST(CURLOPT_HTTP09_ALLOWED, 0L);
   MUST(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
   MUST(CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE); /* the key is not for the proxy */
@@ -52,11 +53,13 @@ static bool set_safety(CURL *easy, const net *self) {
   return ok;
 }
 
-static bool set_network(CURL *easy) {
+static bool set_network(CURL *easy, const net *self) {
   bool ok = true;
-  /* Each long stream has a connection of its own: multiplexed over one of HTTP/2 they cost libcurl several
-   * times the work, and one lost packet would stall them all. */
-  MUST(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+  /* By default each long stream has a connection of its own: multiplexed over one of HTTP/2 they cost libcurl
+   * several times the work, and one lost packet would stall them all. HTTP/2 is settled in the TLS handshake
+   * alone: an upgrade would come in the middle of a POST, and with prior knowledge libcurl 7.88 cannot use a
+   * connection twice. */
+  MUST(CURLOPT_HTTP_VERSION, self->http2 ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
   MAY(CURLOPT_TCP_NODELAY, 1L);
   MAY(CURLOPT_TCP_KEEPALIVE, 1L);
   MAY(CURLOPT_TCP_KEEPIDLE, 30L);
@@ -74,7 +77,7 @@ static bool set_network(CURL *easy) {
 }
 
 bool xai__curl_set_fixed(CURL *easy, const net *self) {
-  return set_safety(easy, self) && set_network(easy);
+  return set_safety(easy, self) && set_network(easy, self);
 }
 
 /* The handle may have done something else before, so each of these is set either way. */
@@ -179,6 +182,10 @@ void xai__curl_clear_request(net_exchange *x) {
   curl_easy_setopt(x->easy, CURLOPT_HTTPHEADER, NULL);
   xai__free_secret(&x->owner->mem, x->headers, x->headers_size);
   x->headers = NULL;
+}
+
+bool xai__curl_has_http2(void) {
+  return (curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_HTTP2) != 0;
 }
 
 const char *xai_curl_version(void) {

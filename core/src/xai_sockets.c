@@ -4,6 +4,7 @@
 
 #include "xai_sockets.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -47,13 +48,31 @@ static int local_port_of(int fd) {
   return name.ss_family == AF_INET6 ? ntohs(((struct sockaddr_in6 *)&name)->sin6_port) : 0;
 }
 
-bool xai__sockets_readable(xai_sockets *sockets, int local_port) {
-  for (size_t i = 0; i < sockets->len; i++) {
-    xai_socket *one = &sockets->list[i];
+/* The next socket from `at` on with this local port; NULL: none. */
+static xai_socket *find(xai_sockets *sockets, size_t *at, int local_port) {
+  while (*at < sockets->len) {
+    xai_socket *one = &sockets->list[(*at)++];
     if (one->port == 0) one->port = local_port_of(one->fd);
-    if (one->port != local_port) continue;
+    if (one->port == local_port) return one;
+  }
+  return NULL;
+}
+
+bool xai__sockets_readable(xai_sockets *sockets, int local_port) {
+  size_t at = 0;
+  for (xai_socket *one; (one = find(sockets, &at, local_port)) != NULL;) {
     struct pollfd look = {.fd = one->fd, .events = POLLIN};
     if (poll(&look, 1, 0) == 1) return true;
+  }
+  return false;
+}
+
+bool xai__sockets_ended(xai_sockets *sockets, int local_port) {
+  size_t at = 0;
+  for (xai_socket *one; (one = find(sockets, &at, local_port)) != NULL;) {
+    char byte;
+    ssize_t got = recv(one->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) return true;
   }
   return false;
 }

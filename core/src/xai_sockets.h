@@ -29,5 +29,7 @@ void xai__sockets_remove(xai_sockets *sockets, int fd);
 /* Has one of the sockets with this local port something to read, or its end? A second one with the same
  * port (another address) makes the answer true too early, never too late. */
 bool xai__sockets_readable(xai_sockets *sockets, int local_port);
+/* ... its end, with nothing before it? */
+bool xai__sockets_ended(xai_sockets *sockets, int local_port);
 
 #endif

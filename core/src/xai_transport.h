@@ -18,6 +18,7 @@ typedef struct xai_exchange_request {
   xai_str body;
   uint32_t connect_ms; /* resolving and connecting           */
   uint32_t handshake_ms;
+  uint32_t silence_ms; /* for an upload that does not get on; 0: none */
   size_t max_headers;
   size_t max_response;
   bool stream; /* many small pieces are expected     */

@@ -38,7 +38,7 @@ static uint64_t later(uint64_t from, uint64_t ms) {
 /* The moment at which anything is due, told to whoever watches the descriptor. */
 static void net_rearm(net *self) {
   uint64_t due = self->resume != NULL || self->doomed ? 0 : self->curl_due;
-  if (self->connect_due < due) due = self->connect_due;
+  if (self->watch_due < due) due = self->watch_due;
   if (self->alarm_due < due) due = self->alarm_due;
   xai__poll_due(self->poll, due);
 }
@@ -53,11 +53,24 @@ static void free_text(const xai_mem *mem, char *text) {
   if (text != NULL) xai__free_secret(mem, text, strlen(text) + 1);
 }
 
+static uint64_t span_from_now(uint32_t ms) {
+  return ms == XAI_NO_LIMIT || ms == 0 ? NEVER : later(xai__poll_now(), ms);
+}
+
+static void keep_earliest(net *self, uint64_t due) {
+  if (due < self->watch_due) self->watch_due = due;
+}
+
 /* Where connections are limited an exchange may have to wait for one, which is not the network's fault. */
 static void limit_connecting(net *self, net_exchange *x) {
-  bool limited = x->request->connect_ms != XAI_NO_LIMIT && !self->queueing;
-  x->connect_due = limited ? later(xai__poll_now(), x->request->connect_ms) : NEVER;
-  if (x->connect_due < self->connect_due) self->connect_due = x->connect_due;
+  x->connect_due = self->queueing ? NEVER : span_from_now(x->request->connect_ms);
+  keep_earliest(self, x->connect_due);
+}
+
+static void limit_upload(net *self, net_exchange *x) {
+  x->upload_due = x->request->body.len > 0 ? span_from_now(x->request->silence_ms) : NEVER;
+  x->uploaded = 0;
+  keep_earliest(self, x->upload_due);
 }
 
 static void forget_resume(net_exchange *x) {
@@ -139,7 +152,10 @@ static int on_seek(void *user, curl_off_t offset, int origin) {
  * nobody's answer (F16, F26). libcurl looks seldom, and takes a surplus for life. A connection of our own may
  * hold the tickets of its handshake. */
 static bool has_died(const net_exchange *x, int local_port) {
-  return !x->fresh && xai__sockets_readable(&x->owner->sockets, local_port);
+  if (x->fresh) return false;
+  /* Frames of HTTP/2 come at any time; and the connection may carry others, so only its end counts. */
+  if (x->owner->http2) return xai__sockets_ended(&x->owner->sockets, local_port);
+  return xai__sockets_readable(&x->owner->sockets, local_port);
 }
 
 /* Comes each time that a connection is ready and the request would be written, so the second time is a
@@ -151,6 +167,7 @@ static int on_ready(void *user, char *ip, char *local_ip, int port, int local_po
   (void)port;
   x->stale = x->tries == 0 && has_died(x, local_port);
   if (x->stale) return CURL_PREREQFUNC_ABORT;
+  x->local_port = local_port;
   x->tries++;
   return x->tries == 1 || xai__curl_may_repeat(x) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
@@ -284,6 +301,9 @@ static bool set_callbacks(net_exchange *x) {
   MUST(CURLOPT_OPENSOCKETDATA, x);
   MUST(CURLOPT_CLOSESOCKETFUNCTION, on_close);
   MUST(CURLOPT_CLOSESOCKETDATA, x->owner);
+  MUST(CURLOPT_DEBUGFUNCTION, xai__curl_overhear);
+  MUST(CURLOPT_DEBUGDATA, x);
+  MUST(CURLOPT_VERBOSE, x->owner->http2 ? 1L : 0L);
 #if XAI_CURL_TELLS_READY
   MUST(CURLOPT_PREREQFUNCTION, on_ready);
   MUST(CURLOPT_PREREQDATA, x);
@@ -309,7 +329,7 @@ static void detach(net *self, net_exchange *x) {
   if (x->resuming) forget_resume(x);
   curl_multi_remove_handle(self->multi, x->easy);
   unlink_active(self, x);
-  if (self->active == NULL) self->connect_due = NEVER;
+  if (self->active == NULL) self->watch_due = NEVER;
   recycle(self, x);
 }
 
@@ -347,6 +367,7 @@ static xai_exchange *net_start(xai_transport *base, const xai_exchange_request *
   }
   link_active(self, x);
   limit_connecting(self, x);
+  limit_upload(self, x);
   net_rearm(self);
   return (xai_exchange *)(void *)x;
 }
@@ -413,21 +434,37 @@ static void collect(net *self) {
   }
 }
 
-/* libcurl has one limit for connecting and handshake together; the first half is held here. Only after the
- * sockets were served: a program that was busy elsewhere must not lose connections made meanwhile. */
-static void end_unconnected(net *self) {
-  uint64_t now = self->connect_due == NEVER ? 0 : xai__poll_now();
-  if (now < self->connect_due) return;
-  self->connect_due = NEVER;
+/* libcurl has one limit for connecting and handshake together; the first half is held here. */
+static bool is_late(net_exchange *x, uint64_t now) {
+  if (x->connect_due > now) return false;
+  x->connect_due = NEVER;
+  return !xai__curl_was_ready(x) && !x->linked && !xai__curl_has_time(x, CURLINFO_CONNECT_TIME_T);
+}
+
+/* A server that does not read, or never opens the window, would hold an upload for ever (F22). */
+static bool is_mute(net_exchange *x, uint64_t now) {
+  if (x->upload_due > now) return false;
+  curl_off_t uploaded = 0;
+  curl_easy_getinfo(x->easy, CURLINFO_SIZE_UPLOAD_T, &uploaded);
+  bool moved = uploaded > x->uploaded || !xai__curl_was_ready(x);
+  x->uploaded = uploaded;
+  x->upload_due = (size_t)uploaded < x->request->body.len ? span_from_now(x->request->silence_ms) : NEVER;
+  return !moved && x->upload_due != NEVER && !x->head.ended;
+}
+
+/* Only after the sockets were served: a program that was busy elsewhere must not lose what happened meanwhile. */
+static void end_overdue(net *self) {
+  uint64_t now = self->watch_due == NEVER ? 0 : xai__poll_now();
+  if (now < self->watch_due) return;
+  self->watch_due = NEVER;
   xai_quiet quiet = xai__quiet_begin();
   for (net_exchange *x = self->active, *next; x != NULL; x = next) {
     next = x->next;
-    if (x->connect_due == NEVER) continue;
-    bool due = x->connect_due <= now;
-    x->late = due && !xai__curl_was_ready(x) && !x->linked && !xai__curl_has_time(x, CURLINFO_CONNECT_TIME_T);
-    if (due) x->connect_due = NEVER;
-    else if (x->connect_due < self->connect_due) self->connect_due = x->connect_due;
-    if (x->late) finish(self, x, CURLE_OPERATION_TIMEDOUT);
+    x->late = is_late(x, now);
+    x->mute = !x->late && is_mute(x, now);
+    keep_earliest(self, x->connect_due);
+    keep_earliest(self, x->upload_due);
+    if (x->late || x->mute) finish(self, x, CURLE_OPERATION_TIMEDOUT);
   }
   xai__quiet_end(&quiet);
 }
@@ -472,7 +509,7 @@ static xai_code net_step(xai_transport *base, uint64_t now, uint32_t wait_ms) {
     if (count < READY_ROOM || round == READY_ROUNDS) break;
     count = xai__poll_wait(self->poll, 0, ready, READY_ROOM);
   }
-  end_unconnected(self);
+  end_overdue(self);
   net_rearm(self);
   return result == CURLM_OUT_OF_MEMORY ? XAI_ERR_NOMEM : XAI_OK;
 }
@@ -493,7 +530,7 @@ static int64_t net_timeout(const xai_transport *base, uint64_t now) {
   const net *self = net_of(base);
   (void)now; /* libcurl's timers run on the system's clock, whatever the client's may be */
   if (self->resume != NULL || self->doomed) return 0;
-  uint64_t due = self->curl_due < self->connect_due ? self->curl_due : self->connect_due;
+  uint64_t due = self->curl_due < self->watch_due ? self->curl_due : self->watch_due;
   if (due == NEVER) return -1;
   uint64_t real = xai__poll_now();
   return due > real ? (int64_t)(due - real) : 0;
@@ -565,6 +602,8 @@ static bool copy_config(net *self, const xai_config *config) {
   if (bundle != NULL) self->ca_file = copy_text(&self->mem, bundle);
   if (config->proxy != NULL) self->proxy = copy_text(&self->mem, config->proxy);
   self->queueing = config->max_connections != 0;
+  self->require_staple = config->require_staple;
+  self->http2 = config->http_version == XAI_HTTP_2;
   return (bundle == NULL || self->ca_file != NULL) && (config->proxy == NULL || self->proxy != NULL);
 }
 
@@ -576,7 +615,8 @@ static bool open_multi(net *self, const xai_config *config) {
   long most = config->max_connections < INT_MAX ? (long)config->max_connections : INT_MAX;
   curl_multi_setopt(self->multi, CURLMOPT_MAX_HOST_CONNECTIONS, most);
   curl_multi_setopt(self->multi, CURLMOPT_MAXCONNECTS, most != 0 ? most : IDLE_CONNECTIONS);
-  curl_multi_setopt(self->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
+  curl_multi_setopt(self->multi, CURLMOPT_PIPELINING,
+                    self->http2 ? (long)CURLPIPE_MULTIPLEX : (long)CURLPIPE_NOTHING);
   curl_multi_setopt(self->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
   curl_multi_setopt(self->multi, CURLMOPT_SOCKETDATA, self);
   curl_multi_setopt(self->multi, CURLMOPT_TIMERFUNCTION, on_timer);
@@ -586,12 +626,16 @@ static bool open_multi(net *self, const xai_config *config) {
 
 xai_transport *xai__transport_curl_new(const xai_mem *mem, const xai_config *config, xai_error *err) {
   pthread_once(&global_once, global_init);
+  if (config->http_version == XAI_HTTP_2 && !xai__curl_has_http2()) {
+    xai__fail(err, XAI_ERR_ARG, "http_version: this libcurl was built without HTTP/2");
+    return NULL;
+  }
   net *self = global_result == CURLE_OK ? xai__alloc(mem, sizeof *self) : NULL;
   if (self != NULL) {
     self->base.ops = &net_ops;
     self->mem = xai__mem(mem);
     self->process = getpid();
-    self->curl_due = self->connect_due = self->alarm_due = NEVER;
+    self->curl_due = self->watch_due = self->alarm_due = NEVER;
     if (copy_config(self, config) && open_multi(self, config)) return &self->base;
     net_free(&self->base);
   }

@@ -196,12 +196,13 @@ static inline net_call net_bytes(const char *bytes, bool stream, long *requests)
   return net_script(script, stream, requests);
 }
 
-#define CHECK_CALL(c, want_outcome, want_class, want_code)                             \
-  do {                                                                                 \
-    const net_call *c_ = &(c);                                                         \
-    CHECK_STR(xai_str_of(xai_outcome_name(c_->outcome)), want_outcome);                \
-    CHECK_STR(xai_str_of(xai_attempt_class_name(c_->attempt[0].outcome)), want_class); \
-    CHECK_STR(xai_str_of(xai_code_name(c_->error.code)), xai_code_name(want_code));    \
+#define CHECK_CALL(c, want_outcome, want_class, want_code)                                   \
+  do {                                                                                       \
+    const net_call *c_ = &(c);                                                               \
+    CHECK_STR(xai_str_of(xai_outcome_name(c_->outcome)), want_outcome);                      \
+    CHECK_STR(xai_str_of(xai_attempt_class_name(c_->attempt[0].outcome)), want_class);       \
+    CHECK_STR(xai_str_of(xai_code_name(c_->error.code)), xai_code_name(want_code));          \
+    if (check_bad && c_->error.message[0]) printf("  its message: %s\n", c_->error.message); \
   } while (0)
 
 /* Afterwards the client works as if nothing had been (R7). */

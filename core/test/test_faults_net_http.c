@@ -1,4 +1,4 @@
-/* test_faults_net_http.c - F16, F17 and F23 to F37, F40 on real HTTP/1.1 bytes: kept connections, framing, answers.
+/* test_faults_net_http.c - F16, F17, F22 to F37 and F40 on real HTTP/1.1 bytes: kept connections, framing, answers.
  * SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
 #include "net.h"
@@ -69,6 +69,33 @@ static void F17_a_kept_connection_dies_after_the_request_was_read(void) {
     CHECK_INT(c.attempts, 1);
     CHECK_INT(requests, 2); /* the first call's, and this one once */
   }
+}
+
+/* ---- an upload that nobody reads */
+
+static void F22_an_upload_that_is_never_read(void) {
+  static char body[16 << 20];
+  memset(body, ' ', sizeof body - 1);
+  const lb_step script[] = {READ_HEAD, GATE(1), AWAIT_EOF};
+  const lb_step *const scripts[] = {script};
+  lb_server *s = lb_start(scripts, 1);
+  check_heap heap = {0, 0, 0, 0, 0};
+  xai_config config = net_config();
+  config.mem = check_heap_mem(&heap);
+  config.limits.silence_ms = 50 * slowness();
+  xai_client *client = net_open_at(&config, NULL, s->port);
+  net_call c;
+  net_start(client, &c, net_request("/responses", body, false));
+  net_run(client, &c);
+  CHECK_CALL(c, "failed", "unknown", XAI_ERR_SILENCE);
+  CHECK_STR(xai_str_of(c.attempt[0].phase), "send");
+  CHECK_INT(c.attempts, 1);
+  CHECK(heap.peak < sizeof body + (1 << 20));
+  lb_open_gate(s, 1);
+  CHECK(lb_wait(s, LB_EOFS, 1));
+  xai_client_free(client);
+  CHECK_INT(heap.live, 0);
+  lb_stop(s);
 }
 
 /* ---- framing ---- */
@@ -462,6 +489,7 @@ int main(void) {
   RUN(F16_a_kept_connection_that_died_while_idle);
   RUN(F16_a_reset_that_crosses_the_request);
   RUN(F17_a_kept_connection_dies_after_the_request_was_read);
+  RUN(F22_an_upload_that_is_never_read);
   RUN(F23_what_is_no_http);
   RUN(F23_headers_without_end);
   RUN(F24_lengths_that_contradict);

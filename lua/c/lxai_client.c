@@ -171,6 +171,7 @@ static int64_t opt_wall(lua_State *L, int table) {
 /* Leaves the texts on the stack, so that they live until the client has copied them. */
 static xai_config check_config(lua_State *L, int at) {
   static const char *const transports[] = {"curl", "scripted", NULL};
+  static const char *const http[] = {"1.1", "2", NULL};
   static const char *const clocks[] = {"system", "manual", NULL};
   xai_config config = XAI_CONFIG_INIT;
   config.api_key = opt_cstr(L, at, "client", "api_key");
@@ -183,6 +184,8 @@ static xai_config check_config(lua_State *L, int at) {
   config.max_connections = opt_count32(L, at, "client", "max_connections");
   if (opt_choice(L, at, "client", "transport", transports) == 1) config.transport = XAI_TRANSPORT_SCRIPTED;
   if (opt_choice(L, at, "client", "clock", clocks) == 1) config.clock.now_ms = manual_now_ms;
+  config.require_staple = lxai_opt_bool(L, at, "client", "require_staple");
+  if (opt_choice(L, at, "client", "http", http) == 1) config.http_version = XAI_HTTP_2;
   config.limits = check_limits(L, at, "client");
   config.mem = lxai_mem(L);
   return config;

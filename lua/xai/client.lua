@@ -33,11 +33,14 @@ local DEFAULT_URL = "https://api.x.ai/v1"
 --- @field seed integer?           above 0; makes jitter and cache keys repeatable
 --- @field max_calls integer?      in flight at once
 --- @field max_connections integer?
+--- @field require_staple boolean? the server must staple a good OCSP answer, or nothing is said to it
+--- @field http string?            "1.1" (default): a connection for each call in flight; "2": calls share them
 local known_options = {
   api_key = "string|boolean", base_url = "string", model = "string", simulate = "boolean|table",
   timeout = "seconds", headers = "table", max_attempts = "count", retry_unknown = "boolean",
   allow_truncated = "boolean", limits = "table", user_agent = "string", ca_file = "string", proxy = "string",
-  seed = "count", max_calls = "count", max_connections = "count",
+  seed = "count", max_calls = "count", max_connections = "count", http = "string",
+  require_staple = "boolean",
 }
 
 --- @class xai.CallOptions
@@ -427,6 +430,9 @@ local function check_texts(options, level)
       error(('xai.new: option "%s" holds a NUL byte'):format(name), level + 1)
     end
   end
+  if options.http and options.http ~= "1.1" and options.http ~= "2" then
+    error('xai.new: option "http" must be "1.1" or "2"', level + 1)
+  end
   requests.check_headers("xai.new", options.headers, level + 1)
 end
 
@@ -474,7 +480,8 @@ local function new(options, level)
   local link, err = links.new({
     api_key = key or nil, base_url = base_url, user_agent = options.user_agent, ca_file = options.ca_file,
     proxy = options.proxy, seed = options.seed, max_calls = options.max_calls,
-    max_connections = options.max_connections, limits = limits_of("xai.new", options, level),
+    max_connections = options.max_connections, http = options.http,
+    require_staple = options.require_staple, limits = limits_of("xai.new", options, level),
     transport = sim and "scripted" or "curl", clock = sim and "manual" or "system",
   }, sim)
   if not link and err.kind == "usage" and (options.base_url or err.code ~= "url") then

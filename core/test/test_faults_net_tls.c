@@ -1,0 +1,220 @@
+/* test_faults_net_tls.c - F07, F08, F09 and F13: handshakes that stall, and certificates that nobody should trust.
+ * SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "net.h"
+#include "tls.h"
+
+#include <signal.h>
+
+static tls_authority trusted, stranger;
+
+static xai_client *tls_client(const lb_server *s, xai_config config) {
+  char base[64];
+  snprintf(base, sizeof base, "https://127.0.0.1:%d/v1", s->port);
+  config.ca_file = trusted.file;
+  return net_open_at(&config, base, 0);
+}
+
+/* What a call to a server with this identity ends with; no request may reach it unless all is well. */
+static net_call call_with_server(tls_server *server, xai_config config, long *requests, long *connections) {
+  if (server->answer == NULL) server->answer = OK_WHOLE;
+  lb_server *s = lb_start_serving(tls_serve, server);
+  xai_client *client = tls_client(s, config);
+  net_call c;
+  net_ask(client, &c, false);
+  xai_client_free(client);
+  *requests = lb_seen(s, LB_REQUESTS);
+  *connections = lb_seen(s, LB_CONNECTIONS);
+  lb_stop(s);
+  return c;
+}
+
+static void a_right_certificate_is_spoken_to(void) {
+  const tls_wish wish = {.name = "api", .issuer = &trusted.identity};
+  tls_identity identity = tls_make(&wish);
+  tls_server server;
+  tls_server_init(&server, &identity);
+  long requests, connections;
+  net_call c = call_with_server(&server, net_config(), &requests, &connections);
+  CHECK_CALL(c, "complete", "answered", XAI_OK);
+  CHECK_INT(requests, 1);
+  tls_server_deinit(&server);
+  tls_identity_free(&identity);
+}
+
+/* ---- F07 */
+
+/* The first flight is read, and then comes nothing, or the beginning of an answer and then nothing. */
+static void F07_a_handshake_that_stalls(void) {
+  static const lb_step mute[] = {AWAIT_EOF};
+  static const lb_step begins[] = {
+    ARRIVAL, {LB_WRITE, "\x16\x03\x03\x00\x7a\x02\x00\x00\x76\x03\x03", 11, 0}, AWAIT_EOF};
+  const lb_step *const scripts[] = {mute, begins};
+  for (int i = 0; i < 2; i++) {
+    lb_server *s = lb_start(&scripts[i], 1);
+    xai_config config = net_config();
+    config.limits.connect_ms = 50;
+    config.limits.handshake_ms = 50;
+    config.limits.max_attempts = 2;
+    xai_client *client = tls_client(s, config);
+    net_call c;
+    net_ask(client, &c, false);
+    CHECK_CALL(c, "failed", "not_sent", XAI_ERR_CONNECT);
+    CHECK_STR(xai_str_of(c.attempt[0].phase), "handshake");
+    CHECK_INT(c.attempts, 2);
+    CHECK_INT(c.attempt[1].outcome, XAI_ATTEMPT_NOT_SENT);
+    CHECK(c.attempt[0].took_ms < 1000 * slowness());
+    CHECK(lb_wait(s, LB_EOFS, 2));
+    xai_client_free(client);
+    lb_stop(s);
+  }
+}
+
+/* ---- F08 */
+
+/* At once, with its reason, and never again; the server sees nothing of the request. */
+static void check_distrust(const tls_wish *wish, int most_version, const char *reason) {
+  tls_identity identity = tls_make(wish);
+  tls_server server;
+  tls_server_init(&server, &identity);
+  if (most_version != 0) SSL_CTX_set_max_proto_version(server.context, most_version);
+  long requests, connections;
+  net_call c = call_with_server(&server, net_config(), &requests, &connections);
+  CHECK_CALL(c, "failed", "not_sent", XAI_ERR_TLS);
+  CHECK_STR(xai_str_of(xai_kind_name(c.error.kind)), "tls");
+  CHECK_STR(xai_str_of(c.attempt[0].phase), "handshake");
+  CHECK_HAS(c.error.message, reason);
+  CHECK(!c.error.retryable);
+  CHECK_INT(c.attempts, 1);
+  CHECK_INT(connections, 1);
+  CHECK_INT(requests, 0);
+  tls_server_deinit(&server);
+  tls_identity_free(&identity);
+}
+
+static void F08_expired(void) {
+  const tls_wish wish = {.name = "api", .issuer = &trusted.identity, .from_days = -9, .until_days = -1};
+  check_distrust(&wish, 0, "expired");
+}
+
+static void F08_not_yet_valid(void) {
+  const tls_wish wish = {.name = "api", .issuer = &trusted.identity, .from_days = 1, .until_days = 9};
+  check_distrust(&wish, 0, "not yet valid");
+}
+
+static void F08_wrong_name(void) {
+  const tls_wish host = {.name = "127.0.0.1", .issuer = &trusted.identity, .san = "DNS:api.example"};
+  check_distrust(&host, 0, "127.0.0.1");
+  const tls_wish address = {.name = "api", .issuer = &trusted.identity, .san = "IP:127.0.0.2"};
+  check_distrust(&address, 0, "name");
+}
+
+static void F08_unknown_issuer(void) {
+  const tls_wish wish = {.name = "api", .issuer = &stranger.identity};
+  check_distrust(&wish, 0, "issuer");
+}
+
+static void F08_self_signed(void) {
+  const tls_wish wish = {.name = "api"};
+  check_distrust(&wish, 0, "self");
+}
+
+/* 512 bits: too few for every security level but none. TLS 1.3 could not even sign with them. */
+static void F08_weak_key(void) {
+  const tls_wish wish = {.name = "api", .issuer = &trusted.identity, .rsa_bits = 512};
+  check_distrust(&wish, TLS1_2_VERSION, "key too");
+}
+
+static void F08_weak_signature(void) {
+  const tls_wish wish = {.name = "api", .issuer = &trusted.identity, .digest = "SHA1"};
+  check_distrust(&wish, 0, "too weak");
+}
+
+/* By default a staple is not looked at: then every server without one would be refused too. */
+static void F08_revoked_by_staple(void) {
+  static const int statuses[] = {V_OCSP_CERTSTATUS_GOOD, V_OCSP_CERTSTATUS_REVOKED, -1};
+  const tls_wish wish = {.name = "api", .issuer = &trusted.identity};
+  tls_identity identity = tls_make(&wish);
+  for (int i = 0; i < 3; i++) {
+    tls_server server;
+    tls_server_init(&server, &identity);
+    if (statuses[i] >= 0) tls_server_staple(&server, &identity, &trusted.identity, statuses[i]);
+    xai_config config = net_config();
+    config.require_staple = true;
+    long requests, connections;
+    net_call c = call_with_server(&server, config, &requests, &connections);
+    if (i == 0) {
+      CHECK_CALL(c, "complete", "answered", XAI_OK);
+    } else {
+      CHECK_CALL(c, "failed", "not_sent", XAI_ERR_TLS);
+      CHECK_HAS(c.error.message, i == 1 ? "revo" : "OCSP");
+      CHECK_INT(c.attempts, 1);
+      CHECK_INT(requests, 0);
+    }
+    tls_server_deinit(&server);
+  }
+  tls_identity_free(&identity);
+}
+
+/* ---- F09 */
+
+static void F09_only_an_old_version(void) {
+  const tls_wish wish = {.name = "api", .issuer = &trusted.identity};
+  check_distrust(&wish, TLS1_1_VERSION, "version");
+}
+
+/* ---- F13 */
+
+static void F13_a_portal_with_a_certificate_of_its_own(void) {
+  const tls_wish wish = {
+    .name = "login.portal.example", .issuer = &stranger.identity, .san = "DNS:login.portal.example"};
+  check_distrust(&wish, 0, "certificate");
+}
+
+/* And one that somebody made this machine trust, which sends us to its login page: the key stays here. */
+static void F13_a_portal_that_redirects(void) {
+  static const lb_step page[] = {READ, WRITE(OK_WHOLE), AGAIN};
+  const lb_step *const scripts[] = {page};
+  lb_server *login = lb_start(scripts, 1);
+  const tls_wish wish = {.name = "api", .issuer = &trusted.identity};
+  tls_identity identity = tls_make(&wish);
+  tls_server server;
+  char redirect[200], place[64];
+  snprintf(place, sizeof place, "http://127.0.0.1:%d/login", login->port);
+  snprintf(redirect, sizeof redirect, "HTTP/1.1 302 Found\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n",
+           place);
+  tls_server_init(&server, &identity);
+  server.answer = redirect;
+  long requests, connections;
+  net_call c = call_with_server(&server, net_config(), &requests, &connections);
+  CHECK_CALL(c, "failed", "refused", XAI_ERR_REDIRECT);
+  CHECK_HAS(c.error.message, place);
+  CHECK_INT(requests, 1);
+  CHECK_INT(lb_seen(login, LB_CONNECTIONS), 0);
+  tls_server_deinit(&server);
+  tls_identity_free(&identity);
+  lb_stop(login);
+}
+
+int main(void) {
+  forget_environment();
+  signal(SIGPIPE, SIG_IGN); /* the server's own */
+  trusted = tls_authority_new("Trusted Test Authority");
+  stranger = tls_authority_new("Some Other Authority");
+  RUN(a_right_certificate_is_spoken_to);
+  RUN(F07_a_handshake_that_stalls);
+  RUN(F08_expired);
+  RUN(F08_not_yet_valid);
+  RUN(F08_wrong_name);
+  RUN(F08_unknown_issuer);
+  RUN(F08_self_signed);
+  RUN(F08_weak_key);
+  RUN(F08_weak_signature);
+  RUN(F08_revoked_by_staple);
+  RUN(F09_only_an_old_version);
+  RUN(F13_a_portal_with_a_certificate_of_its_own);
+  RUN(F13_a_portal_that_redirects);
+  tls_authority_free(&trusted);
+  tls_authority_free(&stranger);
+  return net_report("faults on the wire: TLS");
+}
