@@ -42,6 +42,7 @@ build = {
         "core/src/xai_call.c",
         "core/src/xai_client.c",
         "core/src/xai_curl_end.c",
+        "core/src/xai_curl_h2.c",
         "core/src/xai_curl_setup.c",
         "core/src/xai_decimal.c",
         "core/src/xai_door.c",
