@@ -20,9 +20,9 @@ LXAI     := $(patsubst lua/c/%.c,%.o,$(wildcard lua/c/*.c))
 TESTS    := $(patsubst core/test/%.c,$(B)/test/%,$(wildcard core/test/test_*.c))
 TESTLIB  := $(patsubst core/test/%.c,$(B)/test/%.o,$(filter-out core/test/test_%,$(wildcard core/test/*.c)))
 FUZZERS  := $(patsubst core/fuzz/%.c,$(B)/fuzz/%,$(wildcard core/fuzz/fuzz_*.c))
-BENCHES  := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))
+BENCHES  := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c)) $(patsubst bench/load/%.c,$(B)/bench/%,$(wildcard bench/load/*.c))
 C_EXAMPLES := $(patsubst examples/c/%.c,$(B)/examples/%,$(wildcard examples/c/*.c))
-SOURCES  := $(wildcard core/include/*.h core/src/*.[ch] core/test/*.[ch] core/fuzz/*.[ch] bench/*.[ch] \
+SOURCES  := $(wildcard core/include/*.h core/src/*.[ch] core/test/*.[ch] core/fuzz/*.[ch] bench/*.[ch] bench/*/*.[ch] \
                        lua/c/*.[ch] examples/c/*.[ch] tools/*.[ch])
 
 # The Luas we build for: those whose headers are there, each under the name its system gives it.
@@ -145,9 +145,8 @@ coverage: ## which lines the C tests and specs (5.4) reach: build/coverage/html
 interop: all $(B)/tools/schema_verdicts ## other people's clients, and ajv (by npm)
 	@$(IN_TREE) $(CLEAN_ENV) tools/interop.sh
 
-bench: $(BENCHES) ## the benchmarks
-	@for bench in $^; do echo "== $$bench"; $$bench || exit 1; done
-	@echo "== schema and ajv"; tools/bench_ajv.sh
+bench: all $(BENCHES) ## every figure beside its bound and its peers (by npm), in turns; ROW="..." for some rows
+	@$(IN_TREE) $(CLEAN_ENV) bench/run.sh $(if $(ROW),"$(ROW)")
 
 $(B)/test/%.o: core/test/%.c | $(B)/test/
 	$(COMPILE) -Icore/src -Icore/test
@@ -160,7 +159,9 @@ $(B)/test/test_faults_net_tls $(B)/test/test_faults_net_h2: LIBS += $(shell pkg-
 $(B)/fuzz/%: core/fuzz/%.c $(B)/libxai.a | $(B)/fuzz/
 	$(Q)$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -Icore/src -MMD -MP -o $@ $< $(B)/libxai.a $(LIBS)
 $(B)/bench/%: bench/%.c $(B)/libxai.a | $(B)/bench/
-	$(Q)$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -Icore/src -MMD -MP -o $@ $< $(B)/libxai.a $(LIBS)
+	$(Q)$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -Icore/src -Ibench -MMD -MP -o $@ $< $(B)/libxai.a $(LIBS)
+$(B)/bench/%: bench/load/%.c $(B)/libxai.a | $(B)/bench/
+	$(Q)$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -Ibench -MMD -MP -o $@ $< $(B)/libxai.a $(LIBS) -lssl -lcrypto
 $(B)/tools/%: tools/%.c $(B)/libxai.a | $(B)/tools/
 	$(Q)$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(B)/libxai.a $(LIBS)
 $(B)/examples/%: examples/c/%.c $(B)/libxai.a | $(B)/examples/

@@ -1,14 +1,10 @@
 /* fold.c - how long one event takes: deltas of both protocols, folded and pulled.
  * SPDX-License-Identifier: MIT
  *
- *   make bench, or by hand: cc -O2 -Icore/include -Icore/src -o fold bench/fold.c build/libxai.a -lcurl -lm && ./fold
+ *   fold responses|escapes|chat     -> ns (an event)
  */
-#define _POSIX_C_SOURCE 200809L
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-
+#define _GNU_SOURCE
+#include "measure.h"
 #include "xai_fold.h"
 
 enum { EVENTS = 20000, ROUNDS = 15 };
@@ -30,41 +26,36 @@ static const char chunk[] =
   "\"model\":\"grok-4.6\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\" evening\"}}],"
   "\"system_fingerprint\":\"fp_9c41e7d05a\",\"service_tier\":\"default\"}";
 
-static double now_s(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-/* Seconds for an answer of many such events. */
-static double one_answer(xai_fold *fold, xai_str data) {
+/* Nanoseconds for an answer of many such events. */
+static uint64_t one_answer(xai_fold *fold, xai_str data) {
   xai_delta delta;
   size_t bytes = 0;
   xai__fold_reset(fold);
-  double start = now_s();
+  uint64_t start = now_ns();
   for (int i = 0; i < EVENTS; i++) {
     if (xai__fold_event(fold, xai_str_of("message"), data, NULL) != XAI_OK) exit(1);
     while (xai__fold_next(fold, &delta) == XAI_OK) bytes += delta.text.len;
   }
-  double took = now_s() - start;
+  uint64_t took = now_ns() - start;
   if (bytes == 0 || xai__fold_text(fold).len != bytes) exit(1);
   return took;
 }
 
-static void measure(const char *what, xai_reply kind, const char *text) {
+static void measure(xai_reply kind, const char *text) {
   xai_fold *fold = xai__fold_new(NULL, kind, 0, 0);
-  double best = 1e9;
+  uint64_t best = UINT64_MAX;
   for (int round = 0; round < ROUNDS; round++) {
-    double took = one_answer(fold, xai_str_of(text));
+    uint64_t took = one_answer(fold, xai_str_of(text));
     if (took < best) best = took;
   }
-  printf("%-28s %4zu bytes  %6.0f ns\n", what, strlen(text), best / EVENTS * 1e9);
+  figure("ns", (double)best / EVENTS);
   xai__fold_free(fold);
 }
 
-int main(void) {
-  measure("responses, text delta", XAI_REPLY_RESPONSES, text_delta);
-  measure("responses, with escapes", XAI_REPLY_RESPONSES, escaped_delta);
-  measure("chat, chunk of text", XAI_REPLY_CHAT, chunk);
+int main(int argc, char **argv) {
+  if (argc != 2) return 2;
+  if (strcmp(argv[1], "responses") == 0) measure(XAI_REPLY_RESPONSES, text_delta);
+  if (strcmp(argv[1], "escapes") == 0) measure(XAI_REPLY_RESPONSES, escaped_delta);
+  if (strcmp(argv[1], "chat") == 0) measure(XAI_REPLY_CHAT, chunk);
   return 0;
 }

@@ -1,23 +1,14 @@
 /* json.c - how fast JSON is read and written: megabytes a second on a large text, nanoseconds on a small event.
  * SPDX-License-Identifier: MIT
  *
- *   make bench, or: cc -O2 -Icore/include -o json bench/json.c build/libxai.a -lcurl -lm && ./json [file]
+ *   json read|write|borrow|unique records|event     -> ns, mbs
+ *   json --text                                     writes the records, for others
  */
-#define _POSIX_C_SOURCE 200809L
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-
+#define _GNU_SOURCE
+#include "measure.h"
 #include "xai.h"
 
 #define ROUNDS 15
-
-static double now_s(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static void die(const char *what) {
   fprintf(stderr, "bench/json: %s\n", what);
@@ -26,14 +17,14 @@ static void die(const char *what) {
 
 /* The best of some rounds: what disturbs a measurement only ever adds. */
 static double best_of(void (*work)(void *), void *with, int times) {
-  double best = 1e9;
+  uint64_t best = UINT64_MAX;
   for (int round = 0; round < ROUNDS; round++) {
-    double start = now_s();
+    uint64_t start = now_ns();
     for (int i = 0; i < times; i++) work(with);
-    double took = (now_s() - start) / times;
+    uint64_t took = now_ns() - start;
     if (took < best) best = took;
   }
-  return best;
+  return (double)best / times;
 }
 
 typedef struct job {
@@ -60,21 +51,15 @@ static void write_it(void *with) {
   if (xai_json_writer_end(j->writer, &out, NULL) != XAI_OK || out.len == 0) die("cannot write");
 }
 
-static void line(const char *what, const char *how, double took, size_t len) {
-  printf("%-18s %-22s %12.1f ns %10.1f MB/s\n", what, how, took * 1e9, (double)len / took / 1e6);
-}
-
-static void measure(const char *what, const char *text, size_t len) {
+static void measure(const char *how, const char *text, size_t len) {
   job j = {xai_json_doc_new(NULL, 0, 0), xai_json_writer_new(NULL, 0, 0), NULL, text, len, 0};
   if (j.doc == NULL || j.writer == NULL) die("out of memory");
-  int times = len > 100000 ? 10 : 100000;
+  if (strcmp(how, "borrow") == 0) j.flags = XAI_JSON_BORROW;
+  if (strcmp(how, "unique") == 0) j.flags = XAI_JSON_UNIQUE;
   read_it(&j);
-  line(what, "read", best_of(read_it, &j, times), len);
-  j.flags = XAI_JSON_BORROW;
-  line(what, "read, text borrowed", best_of(read_it, &j, times), len);
-  j.flags = XAI_JSON_UNIQUE;
-  line(what, "read, keys unique", best_of(read_it, &j, times), len);
-  line(what, "write", best_of(write_it, &j, times), len);
+  double took = best_of(strcmp(how, "write") == 0 ? write_it : read_it, &j, len > 100000 ? 10 : 100000);
+  figure("ns", took);
+  figure("mbs", (double)len * 1e3 / took);
   xai_json_doc_free(j.doc);
   xai_json_writer_free(j.writer);
 }
@@ -109,23 +94,13 @@ static char *records(size_t *len) {
   return text;
 }
 
-static char *read_file(const char *name, size_t *len) {
-  FILE *file = fopen(name, "rb");
-  if (file == NULL) die("cannot open the file");
-  fseek(file, 0, SEEK_END);
-  *len = (size_t)ftell(file);
-  rewind(file);
-  char *text = malloc(*len + 1);
-  if (text == NULL || fread(text, 1, *len, file) != *len) die("cannot read the file");
-  fclose(file);
-  return text;
-}
-
 int main(int argc, char **argv) {
   size_t len;
-  char *text = argc > 1 ? read_file(argv[1], &len) : records(&len);
-  measure(argc > 1 ? argv[1] : "records, 1 MB", text, len);
+  char *text = records(&len);
+  if (argc == 2) fwrite(text, 1, len, stdout);
+  else if (argc != 3) return 2;
+  else if (strcmp(argv[2], "event") == 0) measure(argv[1], event, sizeof event - 1);
+  else measure(argv[1], text, len);
   free(text);
-  if (argc == 1) measure("event, 200 bytes", event, sizeof event - 1);
   return 0;
 }

@@ -12,7 +12,7 @@ build="gcc:gcc make:make pkg-config:pkg-config libc6-dev libcurl4-openssl-dev li
   lua5.4 liblua5.4-dev lua-argparse luajit2 libluajit2-5.1-dev lua-http"
 tests="g++:g++ lua5.3 liblua5.3-dev lua-busted lua-cjson luarocks libssl-dev curl:curl zip:zip unzip:unzip git:git"
 check="clang:clang libclang-rt-dev clang-format:clang-format clang-tidy:clang-tidy llvm:llvm-symbolizer
-  lua-check:luacheck valgrind:valgrind lcov:lcov universal-ctags:ctags nodejs:node npm:npm"
+  lua-check:luacheck valgrind:valgrind lcov:lcov universal-ctags:ctags nodejs:node npm:npm libssl-dev openssl:openssl"
 
 # The same for other systems: commands, then pkg-config modules as "pc/name".
 commands_build="cc make pkg-config pc/libcurl pc/libpcre2-8 lua5.4 pc/lua5.4"

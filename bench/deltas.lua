@@ -1,0 +1,66 @@
+--- Bytes of a stream to what a Lua program sees of it: the text of each delta, or each event as a table.
+-- SPDX-License-Identifier: MIT
+--
+--   lua deltas.lua ours|find|cjson text|table     -> ns (an event)
+--   ours: the C client over a wire of its own; find: plain string.find and lua-cjson; chunks of 16 KiB
+local who, what = arg[1], arg[2]
+local pipe = assert(io.popen "build/bench/sse --bytes")
+local bytes = pipe:read "*a"
+pipe:close()
+local EVENTS, CHUNK, ROUNDS = 4096, 16384, 12
+local pieces = {}
+for at = 1, #bytes, CHUNK do pieces[#pieces + 1] = bytes:sub(at, at + CHUNK - 1) end
+
+local function with_find()
+  local decode = require("cjson").decode
+  local carry, events, length = "", 0, 0
+  for _, piece in ipairs(pieces) do
+    local text, at = carry .. piece, 1
+    while true do
+      local stop = text:find("\n\n", at, true)
+      if not stop then break end
+      local from = text:find("data: ", at, true)
+      local event = decode(text:sub(from + 6, stop - 1))
+      events, length = events + 1, length + #event.delta
+      at = stop + 2
+    end
+    carry = text:sub(at)
+  end
+  assert(length > 0)
+  return events
+end
+
+local function with_ours()
+  local core, json = require "xai.core", require "xai.json"
+  local handle = assert(core.client { transport = "scripted", base_url = "http://wire/v1", api_key = "xai-benchmark" })
+  return function()
+    local events, length = 0, 0
+    assert(handle:start { path = "/responses", body = "{}", stream = true })
+    assert(handle:step(0))
+    local wire = assert(handle:wire_next())
+    handle:wire_status(wire.id, 200)
+    handle:wire_header(wire.id, "content-type", "text/event-stream")
+    for _, piece in ipairs(pieces) do
+      assert(handle:wire_body(wire.id, piece))
+      for _, word, text, _, data in handle.next, handle do
+        if word == "text" then
+          events = events + 1
+          length = length + (what == "text" and #text or #json.decode(data).delta)
+        end
+      end
+    end
+    handle:cancel(wire.call)
+    for _, word in handle.next, handle do if word == "end" then break end end
+    assert(length > 0)
+    return events
+  end
+end
+
+local round = who == "ours" and with_ours() or with_find
+local best = math.huge
+for _ = 1, ROUNDS do
+  local from = os.clock()
+  assert(round() == EVENTS)
+  best = math.min(best, os.clock() - from)
+end
+print(("ns %.6g"):format(best / EVENTS * 1e9))

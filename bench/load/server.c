@@ -1,0 +1,389 @@
+/* server.c - what the benchmarks talk to: an API that answers at once, in one thread, on loopback.
+ * SPDX-License-Identifier: MIT
+ *
+ *   server [--tls CERT KEY]      prints its port; ends when its standard input does
+ *
+ * The path says what comes, whatever the request holds; what is before /v1 is the client's base URL:
+ *   /small/v1/responses              a whole answer of 0.7 KB
+ *   /flat/COUNT/v1/responses         a stream of COUNT text deltas, as fast as it is read
+ *   /rate/HZ/COUNT/v1/responses      a stream of COUNT text deltas, HZ a second; each holds the microsecond
+ *                                    (CLOCK_MONOTONIC) at which it was sent
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <openssl/ssl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+  MAX_REQUEST = 8192,
+  BATCH = 64,
+  WHEEL = 1024,
+  DELTAS_A_BLOCK = 64,
+  MAX_BLOCK = 32768,
+  MAX_EVENT = 1024
+};
+
+typedef struct peer {
+  int fd;
+  SSL *ssl;
+  char in[MAX_REQUEST];
+  size_t in_len;
+  size_t skip;     /* body bytes of the request still to come              */
+  const char *out; /* what is being written                                */
+  size_t out_len;
+  size_t out_at;
+  char own[MAX_EVENT]; /* ... when it is this peer's alone                     */
+  uint64_t blocks;     /* flat: blocks left; rate: events left                 */
+  uint32_t every_ms;   /* rate                                                 */
+  bool streams;        /* the end of the stream is still to be written         */
+  bool rated;
+  struct peer *next; /* in the wheel                                         */
+} peer;
+
+static SSL_CTX *tls;
+static int queue;
+static peer *wheel[WHEEL], *dead;
+static uint64_t tick;
+static char prologue[4096], block[MAX_BLOCK], epilogue[8192], small[4096];
+static size_t prologue_len, block_len, epilogue_len, small_len;
+
+static uint64_t now_us(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* ---- what is said */
+
+#define ITEM "\"item_id\":\"msg_769f3302-64f9-4c72-2b48-860c87fd9b2a\",\"output_index\":0,\"content_index\":0"
+#define MESSAGE(status, content)                                                                      \
+  "{\"id\":\"msg_769f3302-64f9-4c72-2b48-860c87fd9b2a\",\"type\":\"message\",\"role\":\"assistant\"," \
+  "\"status\":\"" status "\",\"content\":[" content "]}"
+#define PART "{\"type\":\"output_text\",\"text\":\"Tides lag the Moon.\",\"annotations\":[],\"logprobs\":[]}"
+#define RESPONSE(status, output)                                                                           \
+  "{\"id\":\"resp_0d9b6a5e\",\"object\":\"response\",\"created_at\":1790002000,\"status\":\"" status "\"," \
+  "\"model\":\"grok-4.6\",\"output\":[" output "],\"parallel_tool_calls\":true,\"tool_choice\":\"auto\","  \
+  "\"tools\":[],\"text\":{\"format\":{\"type\":\"text\"}},\"store\":false,\"error\":null,"                 \
+  "\"incomplete_details\":null,\"temperature\":null,\"top_p\":null,\"usage\":{\"input_tokens\":12,"        \
+  "\"input_tokens_details\":{\"cached_tokens\":0},\"output_tokens\":9,\"output_tokens_details\":"          \
+  "{\"reasoning_tokens\":0},\"total_tokens\":21}}"
+
+static size_t add_event(char *to, const char *name, const char *data) {
+  return (size_t)sprintf(to, "event: %s\ndata: %s\n\n", name, data);
+}
+
+static size_t as_chunk(char *to, const char *bytes, size_t len) {
+  size_t n = (size_t)sprintf(to, "%zx\r\n", len);
+  memcpy(to + n, bytes, len);
+  memcpy(to + n + len, "\r\n", 2);
+  return n + len + 2;
+}
+
+/* An event of 245 bytes, as the API's are. */
+static size_t add_delta(char *to, const char *text) {
+  char data[512];
+  snprintf(data, sizeof data,
+           "{\"sequence_number\":305,\"type\":\"response.output_text.delta\"," ITEM
+           ",\"delta\":\"%s\",\"logprobs\":[]}",
+           text);
+  return add_event(to, "response.output_text.delta", data);
+}
+
+static void compose(void) {
+  char raw[MAX_BLOCK];
+  size_t n = add_event(
+    raw, "response.created",
+    "{\"type\":\"response.created\",\"sequence_number\":0,\"response\":" RESPONSE("in_progress", "") "}");
+  n += add_event(
+    raw + n, "response.output_item.added",
+    "{\"type\":\"response.output_item.added\",\"sequence_number\":1,\"output_index\":0,\"item\":" MESSAGE(
+      "in_progress", "") "}");
+  n += add_event(raw + n, "response.content_part.added",
+                 "{\"type\":\"response.content_part.added\",\"sequence_number\":2," ITEM
+                 ",\"part\":{\"type\":\"output_text\",\"text\":\"\",\"annotations\":[]}}");
+  prologue_len = (size_t)sprintf(prologue, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                                           "Transfer-Encoding: chunked\r\n\r\n");
+  prologue_len += as_chunk(prologue + prologue_len, raw, n);
+  n = 0;
+  for (int i = 0; i < DELTAS_A_BLOCK; i++) n += add_delta(raw + n, " cuisine");
+  block_len = as_chunk(block, raw, n);
+  n = add_event(raw, "response.output_text.done",
+                "{\"type\":\"response.output_text.done\",\"sequence_number\":9001," ITEM
+                ",\"text\":\"Tides lag the Moon.\",\"logprobs\":[]}");
+  n += add_event(
+    raw + n, "response.output_item.done",
+    "{\"type\":\"response.output_item.done\",\"sequence_number\":9002,\"output_index\":0,\"item\":" MESSAGE(
+      "completed", PART) "}");
+  n += add_event(raw + n, "response.completed",
+                 "{\"type\":\"response.completed\",\"sequence_number\":9003,\"response\":" RESPONSE(
+                   "completed", MESSAGE("completed", PART)) "}");
+  epilogue_len = as_chunk(epilogue, raw, n);
+  epilogue_len += (size_t)sprintf(epilogue + epilogue_len, "0\r\n\r\n");
+  static const char whole[] = RESPONSE("completed", MESSAGE("completed", PART));
+  small_len = (size_t)sprintf(
+    small, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+    sizeof whole - 1, whole);
+}
+
+/* ---- peers */
+
+static void watch(peer *p, int op, uint32_t events) {
+  struct epoll_event e = {.events = events, .data.ptr = p};
+  epoll_ctl(queue, op, p->fd, &e);
+}
+
+/* Freed when the batch of events is over: one of them may still name it. */
+static void drop(peer *p) {
+  if (p->rated) {
+    for (int i = 0; i < WHEEL; i++)
+      for (peer **at = &wheel[i]; *at != NULL; at = &(*at)->next)
+        if (*at == p) {
+          *at = p->next;
+          i = WHEEL - 1;
+          break;
+        }
+  }
+  if (p->ssl) SSL_free(p->ssl);
+  close(p->fd);
+  p->fd = -1;
+  p->next = dead;
+  dead = p;
+}
+
+static ssize_t put(peer *p, const char *bytes, size_t len) {
+  if (p->ssl == NULL) return send(p->fd, bytes, len, MSG_NOSIGNAL);
+  int n = SSL_write(p->ssl, bytes, (int)len);
+  if (n > 0) return n;
+  errno = SSL_get_error(p->ssl, n) <= SSL_ERROR_WANT_WRITE ? EAGAIN : EIO;
+  return -1;
+}
+
+static ssize_t take(peer *p, char *bytes, size_t len) {
+  if (p->ssl == NULL) return recv(p->fd, bytes, len, 0);
+  int n = SSL_read(p->ssl, bytes, (int)len);
+  if (n > 0) return n;
+  int why = SSL_get_error(p->ssl, n);
+  errno = why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE ? EAGAIN : EIO;
+  return why == SSL_ERROR_ZERO_RETURN ? 0 : -1;
+}
+
+static void say(peer *p, const char *bytes, size_t len) {
+  p->out = bytes;
+  p->out_len = len;
+  p->out_at = 0;
+}
+
+static void into_wheel(peer *p, uint32_t in_ms) {
+  peer **slot = &wheel[(tick + (in_ms ? in_ms : 1)) % WHEEL];
+  p->next = *slot;
+  *slot = p;
+  p->rated = true;
+}
+
+/* What follows what has been written; false: nothing for now. */
+static bool say_more(peer *p) {
+  if (!p->streams || p->rated) return false;
+  if (p->blocks > 0 && p->every_ms == 0) {
+    p->blocks--;
+    say(p, block, block_len);
+  } else if (p->blocks > 0) {
+    into_wheel(p, p->every_ms);
+    return false;
+  } else {
+    p->streams = false;
+    say(p, epilogue, epilogue_len);
+  }
+  return true;
+}
+
+/* False: the peer is gone. */
+static bool flush_peer(peer *p) {
+  while (p->out_len > 0 || say_more(p)) {
+    ssize_t n = put(p, p->out + p->out_at, p->out_len - p->out_at);
+    if (n < 0 && errno != EAGAIN && errno != EINTR) {
+      drop(p);
+      return false;
+    }
+    if (n < 0) {
+      watch(p, EPOLL_CTL_MOD, EPOLLIN | EPOLLOUT);
+      return true;
+    }
+    p->out_at += (size_t)n;
+    if (p->out_at == p->out_len) p->out_len = 0;
+  }
+  watch(p, EPOLL_CTL_MOD, EPOLLIN);
+  return true;
+}
+
+static void answer(peer *p, const char *path) {
+  unsigned long long count = 0;
+  unsigned hz = 0;
+  p->streams = false;
+  p->every_ms = 0;
+  if (sscanf(path, "/rate/%u/%llu/", &hz, &count) == 2 && hz > 0 && hz <= 1000) {
+    p->every_ms = 1000 / hz;
+    p->blocks = count;
+  } else if (sscanf(path, "/flat/%llu/", &count) == 1) {
+    p->blocks = count / DELTAS_A_BLOCK;
+  } else {
+    say(p, small, small_len);
+    return;
+  }
+  p->streams = true;
+  say(p, prologue, prologue_len);
+}
+
+/* One request at a time, as our clients have it. False: the peer is gone. */
+static bool read_peer(peer *p) {
+  for (;;) {
+    ssize_t n = take(p, p->in + p->in_len, sizeof p->in - 1 - p->in_len);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) return true;
+    if (n <= 0) {
+      drop(p);
+      return false;
+    }
+    p->in_len += (size_t)n;
+    if (p->skip > 0) {
+      size_t gone = p->skip < p->in_len ? p->skip : p->in_len;
+      p->skip -= gone;
+      p->in_len -= gone;
+      memmove(p->in, p->in + gone, p->in_len);
+      if (p->skip > 0 || p->out_len > 0) continue;
+    }
+    p->in[p->in_len] = '\0';
+    char *end = strstr(p->in, "\r\n\r\n"), *length = strcasestr(p->in, "\r\ncontent-length:");
+    if (end == NULL) {
+      if (p->in_len == sizeof p->in - 1) return drop(p), false;
+      continue;
+    }
+    size_t body = length && length < end ? strtoul(length + 17, NULL, 10) : 0;
+    size_t held = p->in_len - (size_t)(end + 4 - p->in);
+    char *path = strchr(p->in, ' ');
+    if (strcasestr(p->in, "\r\nexpect:") != NULL) put(p, "HTTP/1.1 100 Continue\r\n\r\n", 25);
+    answer(p, path ? path + 1 : "/");
+    p->skip = body > held ? body - held : 0;
+    p->in_len = 0;
+    if (p->skip == 0 && !flush_peer(p)) return false;
+    if (p->skip > 0) continue;
+  }
+}
+
+static void welcome(int listener) {
+  int fd;
+  while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+    peer *p = calloc(1, sizeof *p);
+    if (p == NULL) exit(1);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    p->fd = fd;
+    if (tls) {
+      p->ssl = SSL_new(tls);
+      SSL_set_fd(p->ssl, fd);
+      SSL_set_accept_state(p->ssl);
+    }
+    watch(p, EPOLL_CTL_ADD, EPOLLIN);
+  }
+}
+
+/* A body that came in a later piece than its head has been skipped: now the answer may go. */
+static void serve(peer *p, uint32_t events) {
+  if (p->fd < 0) return;
+  if (events & EPOLLOUT) {
+    if (!flush_peer(p)) return;
+  }
+  if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
+    if (read_peer(p) && p->skip == 0 && p->out_len > 0) flush_peer(p);
+  }
+}
+
+static void send_rated(peer *p) {
+  char text[32], raw[MAX_EVENT];
+  p->rated = false;
+  p->blocks--;
+  snprintf(text, sizeof text, " %llu", (unsigned long long)now_us());
+  size_t n = add_delta(raw, text);
+  say(p, p->own, as_chunk(p->own, raw, n));
+  flush_peer(p);
+}
+
+static void turn_wheel(int timer) {
+  uint64_t ticks = 0;
+  if (read(timer, &ticks, sizeof ticks) < 0) return;
+  for (; ticks > 0; ticks--) {
+    tick++;
+    peer *p = wheel[tick % WHEEL], *next;
+    wheel[tick % WHEEL] = NULL;
+    for (; p != NULL; p = next) {
+      next = p->next;
+      send_rated(p);
+    }
+  }
+}
+
+static int listen_on_loopback(void) {
+  struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t len = sizeof at;
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0 || bind(fd, (struct sockaddr *)&at, len) != 0 || listen(fd, 4096) != 0) exit(1);
+  getsockname(fd, (struct sockaddr *)&at, &len);
+  printf("%d\n", ntohs(at.sin_port));
+  fflush(stdout);
+  return fd;
+}
+
+static void use_tls(const char *cert, const char *key) {
+  tls = SSL_CTX_new(TLS_server_method());
+  if (tls == NULL || SSL_CTX_use_certificate_chain_file(tls, cert) != 1 ||
+      SSL_CTX_use_PrivateKey_file(tls, key, SSL_FILETYPE_PEM) != 1)
+    exit(1);
+  SSL_CTX_set_mode(tls, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                          SSL_MODE_RELEASE_BUFFERS);
+}
+
+int main(int argc, char **argv) {
+  if (argc == 4 && strcmp(argv[1], "--tls") == 0) use_tls(argv[2], argv[3]);
+  struct rlimit files;
+  getrlimit(RLIMIT_NOFILE, &files);
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
+  signal(SIGPIPE, SIG_IGN);
+  compose();
+  queue = epoll_create1(EPOLL_CLOEXEC);
+  int listener = listen_on_loopback(), timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+  struct itimerspec each = {.it_interval.tv_nsec = 1000000, .it_value.tv_nsec = 1000000};
+  timerfd_settime(timer, 0, &each, NULL);
+  static int special[3]; /* their addresses tell them from peers */
+  epoll_ctl(queue, EPOLL_CTL_ADD, listener,
+            &(struct epoll_event){.events = EPOLLIN, .data.ptr = &special[0]});
+  epoll_ctl(queue, EPOLL_CTL_ADD, timer, &(struct epoll_event){.events = EPOLLIN, .data.ptr = &special[1]});
+  epoll_ctl(queue, EPOLL_CTL_ADD, 0, &(struct epoll_event){.events = EPOLLIN, .data.ptr = &special[2]});
+  for (;;) {
+    struct epoll_event events[BATCH];
+    int n = epoll_wait(queue, events, BATCH, -1);
+    for (int i = 0; i < n; i++) {
+      void *what = events[i].data.ptr;
+      if (what == &special[2]) return 0;
+      if (what == &special[0]) welcome(listener);
+      else if (what == &special[1]) turn_wheel(timer);
+      else serve(what, events[i].events);
+    }
+    while (dead != NULL) {
+      peer *p = dead;
+      dead = p->next;
+      free(p);
+    }
+  }
+}

@@ -1,0 +1,49 @@
+// sse.mjs - other parsers of server-sent events over the bytes that bench/sse.c makes.
+// SPDX-License-Identifier: MIT
+//
+//   node sse.mjs eventsource-parser|openai split|json CHUNK     -> ns (an event)
+import { execFileSync } from "node:child_process";
+
+const [peer, mode, chunk] = process.argv.slice(2);
+const size = Number(chunk), json = mode === "json";
+const bytes = execFileSync("build/bench/sse", ["--bytes"], { maxBuffer: 1 << 24 });
+const EVENTS = 4096, ROUNDS = size === 1 ? 2 : 12;
+const pieces = [];
+for (let at = 0; at < bytes.length; at += size) pieces.push(bytes.subarray(at, at + size));
+
+async function eventsourceParser() {
+  const { createParser } = await import("eventsource-parser");
+  return async () => {
+    let events = 0, length = 0;
+    const decoder = new TextDecoder();
+    const parser = createParser({ onEvent(event) {
+      events++;
+      length += json ? JSON.parse(event.data).delta.length : event.data.length;
+    } });
+    for (const piece of pieces) parser.feed(decoder.decode(piece, { stream: true }));
+    return events;
+  };
+}
+
+async function openai() {
+  const { Stream } = await import("openai/streaming");
+  return async () => {
+    let events = 0;
+    const body = new ReadableStream({ start(to) { for (const piece of pieces) to.enqueue(piece); to.close(); } });
+    for await (const event of Stream.fromSSEResponse(new Response(body), new AbortController())) {
+      events++;
+      if (event.delta === undefined) throw new Error("not an event of ours");
+    }
+    return events;
+  };
+}
+
+const round = await { "eventsource-parser": eventsourceParser, openai }[peer]();
+let best = Infinity;
+for (let i = 0; i < ROUNDS; i++) {
+  const from = process.hrtime.bigint();
+  const events = await round();
+  if (events !== EVENTS) throw new Error(`${events} events`);
+  best = Math.min(best, Number(process.hrtime.bigint() - from));
+}
+console.log("ns", (best / EVENTS).toPrecision(6));

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# run.sh - installs the peers, starts the load server (plain and TLS) and runs the rows: run.sh [PATTERN]
+# SPDX-License-Identifier: MIT
+set -euo pipefail
+
+mkdir -p build/log build/peers build/bench/tls
+cp -r bench/peers/. build/peers/
+if ! cmp -s build/peers/package.json build/peers/installed.json; then
+  if (cd build/peers && npm install --no-audit --no-fund --loglevel=error) >build/log/peers.log 2>&1; then
+    cp build/peers/package.json build/peers/installed.json
+  else
+    echo "peers from npm: missing, they could not be installed (see build/log/peers.log)"
+  fi
+fi
+
+# The system's bundle and ours: what loading it costs is part of what is measured.
+tls=build/bench/tls
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost \
+  -addext subjectAltName=DNS:localhost -keyout $tls/key.pem -out $tls/cert.pem 2>/dev/null
+cat /etc/ssl/certs/ca-certificates.crt $tls/cert.pem >$tls/bundle.pem
+export BENCH_CA=$PWD/$tls/bundle.pem
+
+# A server ends with its standard input, which we hold.
+ulimit -Sn "$(ulimit -Hn)"
+coproc PLAIN { exec build/bench/server; }
+read -r BENCH_PORT <&"${PLAIN[0]}"
+{ coproc SECURE { exec build/bench/server --tls $tls/cert.pem $tls/key.pem; }; } 2>/dev/null
+read -r BENCH_TLS_PORT <&"${SECURE[0]}"
+export BENCH_PORT BENCH_TLS_PORT
+LUA_PATH_5_4="./?.lua;$LUA_PATH_5_4" lua5.4 bench/run.lua "$@"
