@@ -22,7 +22,8 @@ TESTLIB  := $(patsubst core/test/%.c,$(B)/test/%.o,$(filter-out core/test/test_%
 FUZZERS  := $(patsubst core/fuzz/%.c,$(B)/fuzz/%,$(wildcard core/fuzz/fuzz_*.c))
 BENCHES  := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c)) $(patsubst bench/load/%.c,$(B)/bench/%,$(wildcard bench/load/*.c))
 C_EXAMPLES := $(patsubst examples/c/%.c,$(B)/examples/%,$(wildcard examples/c/*.c))
-SOURCES  := $(wildcard core/include/*.h core/src/*.[ch] core/test/*.[ch] core/fuzz/*.[ch] bench/*.[ch] bench/*/*.[ch] \
+SIM      := $(patsubst core/sim/%.c,$(B)/sim/%.o,$(wildcard core/sim/*.c))
+SOURCES  := $(wildcard core/include/*.h core/src/*.[ch] core/test/*.[ch] core/sim/*.[ch] core/fuzz/*.[ch] bench/*.[ch] bench/*/*.[ch] \
                        lua/c/*.[ch] examples/c/*.[ch] tools/*.[ch])
 
 # The Luas we build for: those whose headers are there, each under the name its system gives it.
@@ -39,6 +40,7 @@ CLEAN_ENV := env -u XAI_API_KEY -u XAI_BASE_URL -u XAI_SIMULATE -u LUA_INIT -u h
              -u all_proxy -u HTTP_PROXY -u HTTPS_PROXY -u ALL_PROXY $(if $(SUITES),XAI_SHARED=$(SUITES),-u XAI_SHARED)
 IN_TREE    = . $(CURDIR)/$(B)/env.sh &&
 FUZZ_SECONDS ?= 20
+SIM_SECONDS ?= 60
 SPEC_TIMEOUT ?= 900
 SANITIZE  := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
@@ -102,7 +104,7 @@ test: ## install what is missing, build, run every C test, spec and example
 	@tools/deps.sh build test
 	+@TALLY_MAKE="$(MAKE)" tools/tally.sh all test-c nomem $(LUAS:%=spec-%) examples
 
-test-c: $(TESTS) $(B)/test/header_cxx ## the C tests
+test-c: $(TESTS) $(B)/test/header_cxx $(B)/sim/simulate ## the C tests
 	@$(CLEAN_ENV) tools/each.sh $^
 
 nomem: $(BUILT:%=nomem-%) ## the Lua modules with each allocation failing in turn
@@ -115,6 +117,9 @@ spec: $(LUAS:%=spec-%) ## the specs on each Lua
 
 spec-%: $(B)/%/xai/core.so $(B)/env.sh
 	@$(IN_TREE) $(CLEAN_ENV) $(PRELOAD) timeout -k 10 $(SPEC_TIMEOUT) $(RUN_UNDER) $* $$(command -v busted) -o plainTerminal $(BUSTED_FLAGS) spec
+
+simulate: $(B)/sim/simulate ## random faults in virtual time: old failures, the self-test, SIM_SECONDS of seeds nobody has run
+	@$(CLEAN_ENV) $< --corpus core/sim/seeds.txt --self-test --scenarios --new --seconds $(SIM_SECONDS) --jobs $$(nproc)
 
 examples: $(C_EXAMPLES) $(MODULES) $(B)/bin/xai ## every example, offline
 	@$(IN_TREE) $(CLEAN_ENV) tools/examples.sh $(C_EXAMPLES)
@@ -156,6 +161,10 @@ $(B)/test/header_cxx: core/test/header_cxx.cpp $(B)/libxai.a | $(B)/test/
 $(TESTS): %: %.o $(TESTLIB) $(B)/libxai.a
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 $(B)/test/test_faults_net_tls $(B)/test/test_faults_net_h2: LIBS += $(shell pkg-config --libs openssl 2>/dev/null || echo -lssl -lcrypto)
+$(B)/sim/%.o: core/sim/%.c | $(B)/sim/
+	$(COMPILE) -Icore/sim
+$(B)/sim/simulate: $(SIM) $(B)/libxai.a
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 $(B)/fuzz/%: core/fuzz/%.c $(B)/libxai.a | $(B)/fuzz/
 	$(Q)$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -Icore/src -MMD -MP -o $@ $< $(B)/libxai.a $(LIBS)
 $(B)/bench/%: bench/%.c $(B)/libxai.a | $(B)/bench/
@@ -197,7 +206,7 @@ clean: ## remove what was built, by luarocks too
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
 
-.PHONY: all lib modules env deps demo test test-c spec examples check asan valgrind fuzz fuzz-run coverage interop \
+.PHONY: all lib modules env deps demo test test-c simulate spec examples check asan valgrind fuzz fuzz-run coverage interop \
         bench lint format package dist install uninstall clean help
 .SECONDARY:
 -include $(wildcard $(B)/*/*.d)

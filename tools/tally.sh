@@ -14,7 +14,7 @@ count() {
 }
 
 is_tests() {
-  case $1 in test | test-* | nomem | spec | spec-* | examples) return 0 ;; *) return 1 ;; esac
+  case $1 in test | test-* | simulate | nomem | spec | spec-* | examples) return 0 ;; *) return 1 ;; esac
 }
 
 run_part() {
