@@ -56,7 +56,8 @@ struct net {
   xai_transport base; /* first: the two convert into each other                  */
   xai_mem mem;
   pid_t process; /* whose connections they are                             */
-  CURLM *multi;
+  CURLM *multi;  /* NULL after it ran out of memory: the next start makes one */
+  long most;     /* connections to one host, 0: no limit                     */
   xai_poll *poll;
   net_exchange *active;
   net_exchange *spare;

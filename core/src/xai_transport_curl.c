@@ -241,6 +241,26 @@ static int on_timer(CURLM *multi, long wait_ms, void *user) {
   return 0;
 }
 
+static bool make_multi(net *self) {
+  self->multi = curl_multi_init();
+  if (self->multi == NULL) return false;
+  curl_multi_setopt(self->multi, CURLMOPT_MAX_HOST_CONNECTIONS, self->most);
+  curl_multi_setopt(self->multi, CURLMOPT_MAXCONNECTS, self->most != 0 ? self->most : IDLE_CONNECTIONS);
+  curl_multi_setopt(self->multi, CURLMOPT_PIPELINING,
+                    self->http2 ? (long)CURLPIPE_MULTIPLEX : (long)CURLPIPE_NOTHING);
+  curl_multi_setopt(self->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+  curl_multi_setopt(self->multi, CURLMOPT_SOCKETDATA, self);
+  curl_multi_setopt(self->multi, CURLMOPT_TIMERFUNCTION, on_timer);
+  curl_multi_setopt(self->multi, CURLMOPT_TIMERDATA, self);
+  return true;
+}
+
+static void end_multi(net *self) {
+  if (self->multi != NULL) curl_multi_cleanup(self->multi); /* still tells the watcher of closed sockets */
+  self->multi = NULL;
+  self->curl_due = NEVER;
+}
+
 /* ---- starting and ending ---- */
 
 static void unlink_active(net *self, net_exchange *x) {
@@ -356,6 +376,7 @@ static void finish(net *self, net_exchange *x, CURLcode result) {
 static xai_exchange *net_start(xai_transport *base, const xai_exchange_request *request,
                                const xai_sink *sink) {
   net *self = net_of(base);
+  if (self->multi == NULL && !make_multi(self)) return NULL;
   net_exchange *x = self->spare != NULL ? take_spare(self) : make_exchange(self);
   if (x == NULL) return NULL;
   x->request = request;
@@ -412,16 +433,15 @@ static CURLMcode run_timer(net *self) {
 }
 
 static CURLMcode serve(net *self, const xai_poll_ready *ready, size_t count) {
-  CURLMcode worst = CURLM_OK;
-  for (size_t i = 0; i < count; i++) {
+  CURLMcode result = CURLM_OK;
+  for (size_t i = 0; i < count && result == CURLM_OK; i++) {
     int what = 0, running;
     if (ready[i].what & XAI_POLL_IN) what |= CURL_CSELECT_IN;
     if (ready[i].what & XAI_POLL_OUT) what |= CURL_CSELECT_OUT;
     if (ready[i].what & XAI_POLL_ERR) what |= CURL_CSELECT_ERR;
-    CURLMcode result = curl_multi_socket_action(self->multi, ready[i].fd, what, &running);
-    if (result != CURLM_OK) worst = result;
+    result = curl_multi_socket_action(self->multi, ready[i].fd, what, &running);
   }
-  return worst;
+  return result;
 }
 
 static void collect(net *self) {
@@ -478,15 +498,27 @@ static void end_doomed(net *self) {
   }
 }
 
+/* Where libcurl runs out of memory it does not say for whom, leaves that socket unwatched (its call would hang
+ * until a limit) and its own table of the socket half taken down (7.88 divides by zero when it looks there again,
+ * even for another connection). So all that is in flight ends, and the next call gets a fresh multi handle. */
+static void start_over(net *self) {
+  for (net_exchange *x = self->active; x != NULL; x = x->next) fail_in_callback(x, XAI_ERR_NOMEM);
+  self->doomed = true;
+  end_doomed(self);
+  end_multi(self);
+}
+
 static CURLMcode turn(net *self, const xai_poll_ready *ready, size_t count) {
+  if (self->multi == NULL) return CURLM_OK; /* nothing is in flight */
   xai_quiet quiet = xai__quiet_begin();
   unpause_all(self);
-  CURLMcode served = serve(self, ready, count);
-  CURLMcode timed = run_timer(self);
+  CURLMcode result = serve(self, ready, count);
+  if (result == CURLM_OK) result = run_timer(self);
   collect(self);
-  end_doomed(self);
+  if (result != CURLM_OK) start_over(self);
+  else end_doomed(self);
   xai__quiet_end(&quiet);
-  return served != CURLM_OK ? served : timed;
+  return result;
 }
 
 static bool has_work(const net *self) {
@@ -553,7 +585,7 @@ static void close_all(net *self) {
   xai_quiet quiet = xai__quiet_begin();
   while (self->active != NULL) detach(self, self->active);
   while (self->spare != NULL) destroy(take_spare(self));
-  if (self->multi != NULL) curl_multi_cleanup(self->multi); /* still tells the watcher of closed sockets */
+  end_multi(self);
   xai__quiet_end(&quiet);
 }
 
@@ -608,20 +640,10 @@ static bool copy_config(net *self, const xai_config *config) {
 }
 
 static bool open_multi(net *self, const xai_config *config) {
-  self->multi = curl_multi_init();
   xai__sockets_init(&self->sockets, &self->mem);
   self->poll = xai__poll_new(&self->mem);
-  if (self->multi == NULL || self->poll == NULL) return false;
-  long most = config->max_connections < INT_MAX ? (long)config->max_connections : INT_MAX;
-  curl_multi_setopt(self->multi, CURLMOPT_MAX_HOST_CONNECTIONS, most);
-  curl_multi_setopt(self->multi, CURLMOPT_MAXCONNECTS, most != 0 ? most : IDLE_CONNECTIONS);
-  curl_multi_setopt(self->multi, CURLMOPT_PIPELINING,
-                    self->http2 ? (long)CURLPIPE_MULTIPLEX : (long)CURLPIPE_NOTHING);
-  curl_multi_setopt(self->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-  curl_multi_setopt(self->multi, CURLMOPT_SOCKETDATA, self);
-  curl_multi_setopt(self->multi, CURLMOPT_TIMERFUNCTION, on_timer);
-  curl_multi_setopt(self->multi, CURLMOPT_TIMERDATA, self);
-  return true;
+  self->most = config->max_connections < INT_MAX ? (long)config->max_connections : INT_MAX;
+  return self->poll != NULL && make_multi(self);
 }
 
 xai_transport *xai__transport_curl_new(const xai_mem *mem, const xai_config *config, xai_error *err) {
