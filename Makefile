@@ -19,12 +19,15 @@ CORE     := $(patsubst core/src/%.c,$(B)/core/%.o,$(wildcard core/src/*.c))
 LXAI     := $(patsubst lua/c/%.c,%.o,$(wildcard lua/c/*.c))
 TESTS    := $(patsubst core/test/%.c,$(B)/test/%,$(wildcard core/test/test_*.c))
 TESTLIB  := $(patsubst core/test/%.c,$(B)/test/%.o,$(filter-out core/test/test_%,$(wildcard core/test/*.c)))
+TORTURES := $(patsubst core/torture/%.c,$(B)/torture/%,$(wildcard core/torture/torture_*.c))
 FUZZERS  := $(patsubst core/fuzz/%.c,$(B)/fuzz/%,$(wildcard core/fuzz/fuzz_*.c))
 BENCHES  := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c)) $(patsubst bench/load/%.c,$(B)/bench/%,$(wildcard bench/load/*.c))
 C_EXAMPLES := $(patsubst examples/c/%.c,$(B)/examples/%,$(wildcard examples/c/*.c))
 SIM      := $(patsubst core/sim/%.c,$(B)/sim/%.o,$(wildcard core/sim/*.c))
 SOURCES  := $(wildcard core/include/*.h core/src/*.[ch] core/test/*.[ch] core/sim/*.[ch] core/fuzz/*.[ch] bench/*.[ch] bench/*/*.[ch] \
                        lua/c/*.[ch] examples/c/*.[ch] tools/*.[ch])
+SOURCES  := $(wildcard core/include/*.h core/src/*.[ch] core/test/*.[ch] core/fuzz/*.[ch] \
+                       core/torture/*.[ch] bench/*.[ch] lua/c/*.[ch] lua/test/*.c examples/c/*.[ch] tools/*.[ch])
 
 # The Luas we build for: those whose headers are there, each under the name its system gives it.
 LUAS      := lua5.4 lua5.3 luajit
@@ -41,6 +44,7 @@ CLEAN_ENV := env -u XAI_API_KEY -u XAI_BASE_URL -u XAI_SIMULATE -u LUA_INIT -u h
 IN_TREE    = . $(CURDIR)/$(B)/env.sh &&
 FUZZ_SECONDS ?= 20
 SIM_SECONDS ?= 60
+NOMEM     := $(addprefix lua/test/nomem/,load.lua core.lua calls.lua talk.lua)
 SPEC_TIMEOUT ?= 900
 SANITIZE  := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
@@ -107,11 +111,24 @@ test: ## install what is missing, build, run every C test, spec and example
 test-c: $(TESTS) $(B)/test/header_cxx $(B)/sim/simulate ## the C tests
 	@$(CLEAN_ENV) tools/each.sh $^
 
-nomem: $(BUILT:%=nomem-%) ## the Lua modules with each allocation failing in turn
+nomem: $(BUILT:%=nomem-%) ## the Lua modules with allocations failing in turn: a sample, `make torture` does all
 
-nomem-%: lua/test/test_nomem.c lua/test/nomem.lua $(B)/%/xai/core.so $(B)/env.sh
-	$(Q)$(CC) $(CFLAGS) -o $(B)/$*/test_nomem $< $$(pkg-config --cflags --libs $(PC_$*)) $(LDFLAGS)
-	@$(IN_TREE) $(CLEAN_ENV) timeout -k 10 $(SPEC_TIMEOUT) $(B)/$*/test_nomem lua/test/nomem.lua
+# The sample: of each script, and each number of failures in a row, at most so many.
+nomem-%: NOMEM_RUNS ?= 100
+nomem-%: $(B)/%/test_nomem $(B)/%/xai/core.so $(B)/env.sh
+	@$(IN_TREE) $(CLEAN_ENV) NOMEM_RUNS=$(NOMEM_RUNS) timeout -k 10 $(SPEC_TIMEOUT) $< $(NOMEM)
+
+$(B)/%/test_nomem: lua/test/test_nomem.c | $(B)/%/
+	$(Q)$(CC) -O1 -g $(CFLAGS) -o $@ $< $$(pkg-config --cflags --libs $(PC_$*)) $(LDFLAGS)
+
+torture: ## every allocation failing in turn in every public operation, under AddressSanitizer
+	@$(MAKE) B=build/asan CC=clang CFLAGS='$(SANITIZE)' LDFLAGS='$(SANITIZE)' torture-run
+
+torture-run: $(TORTURES) $(BUILT:%=$(B)/%/test_nomem) $(MODULES) $(B)/env.sh
+	@$(IN_TREE) $(CLEAN_ENV) tools/torture.sh $(TORTURES) \
+	  'NOMEM_RUNS=0 $(B)/lua5.4/test_nomem $(filter-out %/load.lua,$(NOMEM))' \
+	  'NOMEM_RUNS=100 $(B)/lua5.4/test_nomem $(filter %/load.lua,$(NOMEM))' \
+	  $(patsubst %,'NOMEM_RUNS=100 $(B)/%/test_nomem $(NOMEM)',$(filter-out lua5.4,$(BUILT)))
 
 spec: $(LUAS:%=spec-%) ## the specs on each Lua
 
@@ -165,6 +182,8 @@ $(B)/sim/%.o: core/sim/%.c | $(B)/sim/
 	$(COMPILE) -Icore/sim
 $(B)/sim/simulate: $(SIM) $(B)/libxai.a
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(B)/torture/%: core/torture/%.c $(B)/libxai.a | $(B)/torture/
+	$(Q)$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -Icore/src -Icore/test -MMD -MP -o $@ $< $(B)/libxai.a $(LIBS) -lpthread
 $(B)/fuzz/%: core/fuzz/%.c $(B)/libxai.a | $(B)/fuzz/
 	$(Q)$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -Icore/src -MMD -MP -o $@ $< $(B)/libxai.a $(LIBS)
 $(B)/bench/%: bench/%.c $(B)/libxai.a | $(B)/bench/
@@ -208,5 +227,6 @@ help: ## this list
 
 .PHONY: all lib modules env deps demo test test-c simulate spec examples check asan valgrind fuzz fuzz-run coverage interop \
         bench lint format package dist install uninstall clean help
+.PHONY: nomem torture torture-run
 .SECONDARY:
 -include $(wildcard $(B)/*/*.d)

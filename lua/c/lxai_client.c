@@ -28,6 +28,8 @@ typedef struct lxai_client {
   int64_t wall_s;    /* ... and what time of day it was at 0              */
   bool locked;       /* what it lent is being pushed                      */
   bool close_later;  /* asked for while locked                            */
+  bool owes_end;     /* `end` was taken from the core and not given yet   */
+  xai_event end;     /* lent until the core's next step or next           */
   uint32_t *cancels; /* likewise; calls to cancel                         */
   size_t cancel_count;
   size_t cancel_room;
@@ -62,6 +64,7 @@ static int push_nothing(lua_State *L) {
 static void close_now(lxai_client *self) {
   xai_client *client = self->client;
   self->client = NULL;
+  self->owes_end = false;
   xai_client_free(client);
   if (self->cancels != NULL) {
     self->mem.fn(self->mem.user, self->cancels, self->cancel_room * sizeof *self->cancels, 0);
@@ -331,7 +334,8 @@ static uint32_t check_wait(lua_State *L, int index) {
 static int client_step(lua_State *L) {
   lxai_client *self = check_client(L);
   uint32_t wait_ms = check_wait(L, 2);
-  xai_code code = xai_client_step(self->client, self->manual ? 0 : wait_ms);
+  xai_code code = XAI_OK;
+  if (!self->owes_end) code = xai_client_step(self->client, self->manual ? 0 : wait_ms);
   if (code == XAI_ERR_STATE) return luaL_error(L, "the client belongs to the process that forked this one");
   if (code != XAI_OK) return lxai_fail_nomem(L);
   lua_pushboolean(L, 1);
@@ -339,7 +343,8 @@ static int client_step(lua_State *L) {
 }
 
 static int client_pending(lua_State *L) {
-  lxai_push_whole(L, xai_client_pending(check_open(L)->client));
+  const lxai_client *self = check_open(L);
+  lxai_push_whole(L, xai_client_pending(self->client) + self->owes_end);
   return 1;
 }
 
@@ -349,7 +354,8 @@ static int client_fd(lua_State *L) {
 }
 
 static int client_timeout(lua_State *L) {
-  int64_t ms = xai_client_timeout(check_open(L)->client);
+  lxai_client *self = check_open(L);
+  int64_t ms = self->owes_end ? 0 : xai_client_timeout(self->client);
   if (ms < 0) return push_nothing(L);
   lua_pushnumber(L, (lua_Number)ms / 1000);
   return 1;
@@ -597,11 +603,24 @@ static int push_lent(lua_State *L, lxai_client *self, push_what what, const void
   return results < 0 ? lua_error(L) : results;
 }
 
+/* A call's end comes once, so one that could not be pushed for want of memory is tried again by the next call. */
+static int give_end(lua_State *L, lxai_client *self) {
+  self->owes_end = true;
+  int results = push_lent(L, self, PUSH_EVENT, &self->end);
+  self->owes_end = false;
+  return results;
+}
+
 /* handle:next() -> id, word, ... | nil */
 static int client_next(lua_State *L) {
   lxai_client *self = check_client(L);
   xai_event event;
+  if (self->owes_end) return give_end(L, self);
   if (xai_client_next(self->client, &event) != XAI_OK) return push_nothing(L);
+  if (event.type == XAI_EVENT_END) {
+    self->end = event;
+    return give_end(L, self);
+  }
   if (is_piece(&event) && is_small(&event)) return push_small(L, &event);
   return push_lent(L, self, PUSH_EVENT, &event);
 }

@@ -219,11 +219,12 @@ end
 
 local function begin(self, input, options, level)
   options = copy(options_of.check("conversation", options, known_turn_options, level + 1))
+  if self.turn and self.turn.call.done then self.turn = nil end -- its end was met by a lack of memory
   if self.turn then error("this conversation waits for an answer: one turn at a time", level + 1) end
   local items = items_of(input, level + 1)
   local body = request_body(self, items, options.body)
   options.body = nil
-  return { items = items, body = body, view = view_of(self, body, items) }, options
+  return { items = items, body = body, view = view_of(self, body, items), call = nil }, options
 end
 
 -- From here to its end the turn stands in the way of others.
@@ -236,7 +237,7 @@ local function take_turn(self, streamed, input, options, level)
     return objection
   end
   local call, err = self.ask.start(self.api, turn.body, call_options, streamed, on_end, level + 1)
-  if call then self.turn = turn end
+  if call then turn.call, self.turn = call, turn end
   return call, err
 end
 

@@ -78,6 +78,10 @@ end
 
 -- Where it is wrong, without the words of the answer: those are in the list.
 local function misfit(response, violations)
+  if violations.code == "nomem" then
+    return fault_of(response, { kind = "memory", code = "nomem", message = "out of memory while checking the answer",
+      hint = "free memory and try again" })
+  end
   local first = violations[1]
   local place = first.instance == "" and "the whole" or first.instance
   local more = #violations > 1 and (", and in %d more places"):format(#violations - 1) or ""

@@ -125,8 +125,10 @@ end
 
 -- A fault in on_end belongs to who waits for the call, not to who happens to turn the crank.
 local function tell(self)
-  if not self.on_end then return end
-  local ok, objection = pcall(self.on_end, self.value, self.err)
+  local on_end = self.on_end
+  if not on_end then return end
+  self.on_end = nil
+  local ok, objection = pcall(on_end, self.value, self.err)
   if not ok then
     self.fault = objection
   elseif objection then
@@ -134,7 +136,26 @@ local function tell(self)
   end
 end
 
+-- Headers of an answer that are worth keeping.
+local kept_headers = {
+  "date", "server", "retry-after", "x-request-id", "x-zero-data-retention", "x-should-retry",
+  "x-ratelimit-limit-requests", "x-ratelimit-remaining-requests",
+  "x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens",
+  "x-metrics-ttft-ms", "x-metrics-e2e-ms", "x-metrics-mean-itl-ms", "cf-ray",
+}
+
+local function read_headers(handle)
+  local headers = {}
+  for _, name in ipairs(kept_headers) do
+    local value = handle:header(name)
+    if value and value ~= "" then headers[name] = value end
+  end
+  return headers
+end
+
+-- headers: of the answer; nil: those that the core holds for the end it has just given.
 local function settle(self, result, headers)
+  headers = headers or read_headers(self.link.handle)
   local response = dress(self, result, headers)
   if is_accepted(self, result) then
     self.value = self.reply == "bytes" and (result.body or "") or response
@@ -153,6 +174,23 @@ local function settle(self, result, headers)
   self.holder = nil
   tell(self)
   loop.wake(self)
+end
+
+-- Made beforehand: when it is needed there may be no room for another.
+local starved = errors.new {
+  kind = "memory", code = "nomem", message = "out of memory while the answer was taken over", outcome = "failed",
+  hint = "free memory and try again",
+}
+
+-- Whatever is raised while an end is taken over (memory, an interrupt): it has been the call's only one.
+local function settle_or_end(self, result)
+  local ok, fault = pcall(settle, self, result)
+  if ok then return end
+  self.done = true
+  self.holder, self.value, self.err = nil, nil, starved
+  tell(self)
+  loop.wake(self)
+  error(fault, 0)
 end
 
 local function is_done(self) return self.done end
@@ -202,23 +240,6 @@ end
 local Link = {}
 local link_mt = { __name = "xai.link", __index = Link }
 
--- Headers of an answer that are worth keeping.
-local kept_headers = {
-  "date", "server", "retry-after", "x-request-id", "x-zero-data-retention", "x-should-retry",
-  "x-ratelimit-limit-requests", "x-ratelimit-remaining-requests",
-  "x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens",
-  "x-metrics-ttft-ms", "x-metrics-e2e-ms", "x-metrics-mean-itl-ms", "cf-ray",
-}
-
-local function read_headers(handle)
-  local headers = {}
-  for _, name in ipairs(kept_headers) do
-    local value = handle:header(name)
-    if value and value ~= "" then headers[name] = value end
-  end
-  return headers
-end
-
 -- The collector may run while the core lends out an event, and then a stream's finaliser must not touch the
 -- core: what it wants cancelled waits until the core is left.
 local function leave(self, ...)
@@ -234,7 +255,7 @@ local function route(self, id, kind, ...)
     local result = ...
     self.calls[id] = nil
     self.crowded = false
-    if call then settle(call, result, read_headers(self.handle)) end
+    if call then settle_or_end(call, result) end
   elseif call then
     take_event(call, kind, ...)
     loop.wake(call)
