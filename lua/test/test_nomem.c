@@ -5,8 +5,8 @@
  *   LUA_CPATH='build/lua5.4/?.so;;' ./test_nomem lua/test/nomem/core.lua ...
  *
  * A script gets `arm` and calls arm(true) before and arm(false) after what is tortured; before that it hands over,
- * by arm(again), a function that must work whatever has failed. At arm(true) the process forks for each allocation
- * that shall fail, so whatever the script prepared costs nothing, and a crash is one failure among others. The core
+ * by arm(again), a function that must work whatever has failed. At arm(true), or before at arm "fork", it forks
+ * for each allocation that shall fail, so what the script prepared costs nothing, and a crash is one failure. The core
  * allocates through the state's allocator too. A single failure Lua survives by collecting and asking again; so
  * failures come one, two, three in a row, and without end. NOMEM_RUNS: of each script and width at most so many,
  * evenly spread; 0: all.
@@ -79,7 +79,7 @@ static bool run_child(heap *self, long fail_at, long width) {
   fflush(stdout);
   pid_t child = fork();
   if (child == 0) {
-    self->is_child = self->armed = true;
+    self->is_child = true;
     self->fail_at = fail_at;
     self->width = width;
     alarm(HANG_SECONDS);
@@ -108,7 +108,18 @@ static bool run_children(heap *self) {
   return false;
 }
 
-/* arm(function): what must work afterwards. arm(boolean): around what is tortured. */
+/* In a child from here on; the parent comes back only when all of them have ended. */
+static void become_child(lua_State *L, heap *self) {
+  if (self->is_child) return;
+  self->shared->armed = true;
+  lua_gc(L, LUA_GCCOLLECT, 0);
+  if (run_children(self)) return;
+  lua_pushliteral(L, "the parent's part is done");
+  lua_error(L);
+}
+
+/* arm(function): what must work afterwards. arm "fork": what belongs to one process, such as a client, is made
+ * after this. arm(true), arm(false): around what is tortured. */
 static int arm(lua_State *L) {
   heap *self = lua_touserdata(L, lua_upvalueindex(1));
   if (lua_isfunction(L, 1)) {
@@ -117,11 +128,9 @@ static int arm(lua_State *L) {
   }
   self->armed = false;
   if (!lua_toboolean(L, 1)) return 0;
-  self->shared->armed = true;
-  lua_gc(L, LUA_GCCOLLECT, 0);
-  if (run_children(self)) return 0;
-  lua_pushliteral(L, "the parent's part is done");
-  return lua_error(L);
+  become_child(L, self);
+  self->armed = lua_isboolean(L, 1);
+  return 0;
 }
 
 /* ---- one run of a script */

@@ -23,6 +23,8 @@ local busy = { 503, "application/json", '{"error":"busy"}' }
 local refused = { 400, "application/json", '{"code":"invalid-argument","error":"no"}' }
 local failures = 0
 
+arm "fork"
+
 local grok = wire.client(function(request)
   if request.url:find("/models", 1, true) then return models end
   if request.body:find("refuse", 1, true) then return refused end

@@ -14,6 +14,8 @@ local function answer(text) return { 200, "application/json", core.encode(helper
 local good, bad, hello = answer '{"name":"Bog","hp":7}', answer '{"name":"Bog","hp":700}', answer "Hello"
 local asked = 0
 
+arm "fork"
+
 local grok = wire.client(function(request)
   if not request.body:find("json_schema", 1, true) then return hello end
   asked = asked + 1
