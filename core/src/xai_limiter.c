@@ -374,7 +374,8 @@ static void block(xai_lane *lane, uint64_t until) {
 }
 
 static void shut(xai_lane *lane, uint64_t now, uint64_t *random) {
-  uint32_t ms = lane->shut_ms == 0 ? FIRST_SHUT_MS : (uint32_t)at_most(2 * lane->shut_ms, LONGEST_SHUT_MS);
+  uint32_t ms =
+    lane->shut_ms == 0 ? FIRST_SHUT_MS : (uint32_t)at_most((uint64_t)lane->shut_ms * 2, LONGEST_SHUT_MS);
   lane->shut_ms = ms;
   lane->shut_until = now + jittered_span(ms, random);
 }

@@ -171,6 +171,54 @@ static int64_t opt_wall(lua_State *L, int table) {
   return (int64_t)wall;
 }
 
+/* Fills `rate` from the table on top, whose texts live as long as it. */
+static xai_rate check_rate(lua_State *L) {
+  xai_rate rate = {0};
+  int at = lua_gettop(L);
+  if (!lua_istable(L, at)) luaL_error(L, "client: 'rates' must be a list of tables");
+  rate.model = opt_cstr(L, at, "client", "model");
+  rate.requests_per_second = opt_count32(L, at, "client", "requests_per_second");
+  rate.requests_per_minute = opt_count32(L, at, "client", "requests_per_minute");
+  rate.tokens_per_minute = lxai_opt_count(L, at, "client", "tokens_per_minute");
+  rate.concurrent = opt_count32(L, at, "client", "concurrent");
+  lua_settop(L, at);
+  return rate;
+}
+
+static void check_rates(lua_State *L, int table, xai_config *config) {
+  lxai_get(L, table, "rates");
+  if (lua_isnil(L, -1)) return;
+  if (!lua_istable(L, -1)) luaL_error(L, "client: 'rates' must be a list of tables");
+  int list = lua_gettop(L);
+  size_t count = lua_rawlen(L, list);
+  if (count > 1000) luaL_error(L, "client: too many rates");
+  xai_rate *rates = lxai_newuserdata(L, (count + 1) * sizeof *rates);
+  for (size_t i = 0; i < count; i++) {
+    lua_rawgeti(L, list, (int)i + 1);
+    rates[i] = check_rate(L);
+    lua_pop(L, 1);
+  }
+  config->rates = rates;
+  config->rate_count = count;
+}
+
+/* false: none; a table: its thresholds. */
+static xai_breaker_options check_breaker(lua_State *L, int table) {
+  xai_breaker_options options = {0};
+  lxai_get(L, table, "breaker");
+  int at = lua_gettop(L);
+  if (lua_istable(L, at)) {
+    options.min_attempts = opt_count32(L, at, "client", "attempts");
+    options.failed_percent = opt_count32(L, at, "client", "percent");
+    options.window_ms = opt_ms(L, at, "client", "window");
+  } else if (!lua_isnil(L, at)) {
+    luaL_checktype(L, at, LUA_TBOOLEAN);
+    options.off = !lua_toboolean(L, at);
+  }
+  lua_settop(L, at);
+  return options;
+}
+
 /* Leaves the texts on the stack, so that they live until the client has copied them. */
 static xai_config check_config(lua_State *L, int at) {
   static const char *const transports[] = {"curl", "scripted", NULL};
@@ -190,6 +238,9 @@ static xai_config check_config(lua_State *L, int at) {
   config.require_staple = lxai_opt_bool(L, at, "client", "require_staple");
   if (opt_choice(L, at, "client", "http", http) == 1) config.http_version = XAI_HTTP_2;
   config.limits = check_limits(L, at, "client");
+  check_rates(L, at, &config);
+  config.rates_fixed = lxai_opt_bool(L, at, "client", "rates_fixed");
+  config.breaker = check_breaker(L, at);
   config.mem = lxai_mem(L);
   return config;
 }
@@ -265,6 +316,15 @@ static bool check_headers(lua_State *L, xai_request *request) {
   return !nul;
 }
 
+static int opt_priority(lua_State *L, int table) {
+  lxai_get(L, table, "priority");
+  if (lua_isnil(L, -1)) return 0;
+  lua_Number priority = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : NAN;
+  if (!(priority >= -9 && priority <= 9) || priority != floor(priority))
+    luaL_error(L, "start: 'priority' must be a whole number from -9 to 9");
+  return (int)priority;
+}
+
 /* handle:start{...} -> id | nil, err */
 static int client_start(lua_State *L) {
   static const char *const replies[] = {"auto", "responses", "chat", "json", "bytes", NULL};
@@ -282,6 +342,10 @@ static int client_start(lua_State *L) {
   request.stream = lxai_opt_bool(L, 2, "start", "stream");
   request.retry_unknown = lxai_opt_bool(L, 2, "start", "retry_unknown");
   request.limits = check_limits(L, 2, "start");
+  request.model = opt_cstr(L, 2, "start", "model");
+  request.priority = opt_priority(L, 2);
+  request.tokens = lxai_opt_count(L, 2, "start", "tokens");
+  request.idempotency_key = opt_cstr(L, 2, "start", "idempotency_key");
   lxai_get(L, 2, "headers");
   if (!check_headers(L, &request)) return fail_arg(L, "a header holds a NUL byte");
   if (self->client == NULL) return luaL_error(L, "the client is closed"); /* by a finalizer, just now */
@@ -320,6 +384,16 @@ static int client_hold(lua_State *L) {
   xai_call_id call = to_call(L, 2);
   if (self->client != NULL) xai_call_hold(self->client, call, lua_toboolean(L, 3));
   return 0;
+}
+
+/* handle:place(id) -> from 1 on; nil when it does not wait in line */
+static int client_place(lua_State *L) {
+  lxai_client *self = check_handle(L);
+  xai_call_id call = to_call(L, 2);
+  size_t place = self->client != NULL ? xai_call_place(self->client, call) : 0;
+  if (place == 0) return push_nothing(L);
+  lxai_push_whole(L, place);
+  return 1;
 }
 
 /* ---- the turn of the crank ---- */
@@ -411,8 +485,15 @@ static void set_flag(lua_State *L, const char *name, bool set) {
   lua_setfield(L, -2, name);
 }
 
+/* 0 is "not told" and left out. */
+static void set_tokens(lua_State *L, uint64_t tokens) {
+  if (tokens == 0) return;
+  lxai_push_whole(L, tokens);
+  lua_setfield(L, -2, "tokens");
+}
+
 static void push_attempt(lua_State *L, const xai_attempt *attempt) {
-  lua_createtable(L, 0, 8); /* attempt */
+  lua_createtable(L, 0, 9); /* attempt */
   set_str(L, "outcome", xai_str_of(xai_attempt_class_name(attempt->outcome)));
   if (attempt->code != XAI_OK) set_str(L, "code", xai_str_of(lxai_code_name(attempt->code)));
   set_status(L, attempt->http_status);
@@ -421,6 +502,7 @@ static void push_attempt(lua_State *L, const xai_attempt *attempt) {
   set_seconds(L, "took", attempt->took_ms);
   set_seconds(L, "waited", attempt->waited_ms);
   set_known(L, "request_id", xai_str_of(attempt->request_id));
+  set_tokens(L, attempt->tokens);
 }
 
 static void set_attempts(lua_State *L, const xai_result *result) {
@@ -430,6 +512,27 @@ static void set_attempts(lua_State *L, const xai_result *result) {
     lua_rawseti(L, -2, (int)i + 1);
   }
   lua_setfield(L, -2, "attempts");
+}
+
+static void set_count(lua_State *L, const char *name, uint32_t count) {
+  lxai_push_whole(L, count);
+  lua_setfield(L, -2, name);
+}
+
+static void set_counts(lua_State *L, const xai_attempt_counts *counts) {
+  lua_createtable(L, 0, 4);
+  set_count(L, "answered", counts->answered);
+  set_count(L, "refused", counts->refused);
+  set_count(L, "not_sent", counts->not_sent);
+  set_count(L, "unknown", counts->unknown);
+  lua_setfield(L, -2, "counts");
+}
+
+/* Whether and when the same request may be made again. */
+static void set_advice(lua_State *L, const xai_result *result) {
+  set_flag(L, "retryable", result->retryable);
+  set_flag(L, "repeatable", result->repeatable);
+  if (result->retry_after_ms != 0) set_seconds(L, "retry_after", result->retry_after_ms);
 }
 
 /* The last one known: of the answer, if any came. */
@@ -449,7 +552,7 @@ static void set_response(lua_State *L, int ctx, const xai_json *response) {
 }
 
 static void push_result(lua_State *L, int ctx, const xai_result *result) {
-  lua_createtable(L, 0, 14); /* result */
+  lua_createtable(L, 0, 19); /* result */
   set_str(L, "outcome", xai_str_of(xai_outcome_name(result->outcome)));
   set_str(L, "reason", xai_str_of(result->reason));
   if (result->error.code != XAI_OK) {
@@ -463,6 +566,9 @@ static void push_result(lua_State *L, int ctx, const xai_result *result) {
   set_status(L, result->http_status);
   set_known(L, "request_id", xai_str_of(request_id_of(result)));
   set_attempts(L, result);
+  set_counts(L, &result->counts);
+  set_tokens(L, result->tokens);
+  set_advice(L, result);
   set_flag(L, "marker_missing", result->flags & XAI_FLAG_MARKER_MISSING);
   set_flag(L, "text_replaced", result->flags & XAI_FLAG_TEXT_REPLACED);
   set_flag(L, "not_streamed", result->flags & XAI_FLAG_NOT_STREAMED);
@@ -736,6 +842,7 @@ static const luaL_Reg client_meta[] = {{"__gc", client_close}, {"__close", clien
 static const luaL_Reg client_methods[] = {{"start", client_start},
                                           {"cancel", client_cancel},
                                           {"hold", client_hold},
+                                          {"place", client_place},
                                           {"step", client_step},
                                           {"pending", client_pending},
                                           {"next", client_next},

@@ -9,6 +9,7 @@ local loop = require "xai.loop"
 local options_of = require "xai.options"
 local prices = require "xai.prices"
 local random = require "xai.random"
+local rates = require "xai.rates"
 local requests = require "xai.request"
 local responses = require "xai.response"
 local streams = require "xai.stream"
@@ -35,20 +36,27 @@ local DEFAULT_URL = "https://api.x.ai/v1"
 --- @field max_connections integer?
 --- @field require_staple boolean? the server must staple a good OCSP answer, or nothing is said to it
 --- @field http string?            "1.1" (default): a connection for each call in flight; "2": calls share them
+--- @field rates xai.Rate[]?        rate limits known beforehand: what exceeds them waits here; see also `learn_rates`
+--- @field learn_rates boolean?    default true: limits, waits and slower paces are learned from answers and 429s
+--- @field breaker boolean|xai.BreakerOptions? false: a service that keeps failing is asked on and on
 local known_options = {
   api_key = "string|boolean", base_url = "string", model = "string", simulate = "boolean|table",
   timeout = "seconds", headers = "table", max_attempts = "count", retry_unknown = "boolean",
   allow_truncated = "boolean", limits = "table", user_agent = "string", ca_file = "string", proxy = "string",
   seed = "count", max_calls = "count", max_connections = "count", http = "string",
   require_staple = "boolean",
+  rates = "table", learn_rates = "boolean", breaker = "boolean|table",
 }
 
 --- @class xai.CallOptions
 --- @field timeout number?  @field headers table?  @field max_attempts integer?
 --- @field retry_unknown boolean?  @field allow_truncated boolean?  @field limits table?
+--- @field priority integer?         -9 to 9: each step counts as 10 s of waiting in line for a rate limit
+--- @field tokens integer?           that it will use, for tokens_per_minute; default: guessed from the body's size
+--- @field idempotency_key string?   sent as Idempotency-Key with each attempt of this one call
 local known_call_options = {
   timeout = "seconds", headers = "table", max_attempts = "count", retry_unknown = "boolean",
-  allow_truncated = "boolean", limits = "table",
+  allow_truncated = "boolean", limits = "table", priority = "priority", tokens = "count", idempotency_key = "string",
 }
 
 local known_limits = {
@@ -61,7 +69,7 @@ local known_limits = {
 local known_request = {
   method = "string", path = "string", body = "string|table", reply = "string",
   timeout = "seconds", headers = "table", max_attempts = "count", retry_unknown = "boolean",
-  allow_truncated = "boolean", limits = "table",
+  allow_truncated = "boolean", limits = "table", priority = "priority", tokens = "count", idempotency_key = "string",
 }
 
 local replies = { auto = true, responses = true, chat = true, json = true, bytes = true }
@@ -112,6 +120,8 @@ local function send(self, request, traits, options, level)
   request.limits = limits_of("call options", options, level + 1)
   requests.check_headers("call options", options.headers, level + 1)
   request.headers = requests.header_list(self.options.headers, options.headers)
+  request.priority, request.tokens = options.priority, options.tokens
+  request.idempotency_key = options.idempotency_key
   request.retry_unknown = either(options.retry_unknown, self.options.retry_unknown)
   traits.allow_truncated = either(options.allow_truncated, self.options.allow_truncated)
   traits.book, traits.us, traits.streamed = self.prices, self.us, request.stream
@@ -124,6 +134,12 @@ local endpoints = {
   responses = { path = "/responses", reply = "responses" },
   chat = { path = "/chat/completions", reply = "chat" },
 }
+
+-- Whose rate limits hold: the model that the body names.
+local function model_of(body)
+  local model = type(body) == "table" and body.model
+  return type(model) == "string" and not model:find("\0", 1, true) and model or nil
+end
 
 local function body_of(self, endpoint, given, level)
   if type(given) == "string" then
@@ -160,7 +176,7 @@ local function ask(self, endpoint, given, options, streamed, level, on_end)
   if not text then return nil, errors.from_core(err) end
   local call, fault = send(self, {
     method = "POST", path = endpoints[endpoint].path, body = text, reply = endpoints[endpoint].reply,
-    stream = streamed,
+    stream = streamed, model = model_of(body),
   }, {
     keep = streamed, chat = endpoint == "chat", folded = true, on_end = on_end, tools = tools_of(body),
   }, options, level + 1)
@@ -239,6 +255,7 @@ local function fetch(self, request, level)
   link_of(self, level + 1)
   request = check_request(request, level + 1)
   local body = request.body
+  local model = model_of(body)
   if type(body) == "table" then
     if listed_paths[request.path] then body = requests.mark_lists(copy(body)) end
     local text, err = core.encode(body)
@@ -246,7 +263,8 @@ local function fetch(self, request, level)
     body = text
   end
   local call, fault = send(self, {
-    method = request.method, path = request.path, body = body, reply = request.reply or "auto", stream = false,
+    method = request.method, path = request.path, body = body, model = model, reply = request.reply or "auto",
+    stream = false,
   }, {}, request, level + 1)
   return call, fault
 end
@@ -305,6 +323,10 @@ end
 local known_poll = copy(known_call_options)
 known_poll.every, known_poll.patience = "seconds", "seconds"
 
+-- What makes several calls has no one key for them.
+local known_turns = copy(known_call_options)
+known_turns.idempotency_key = nil
+
 local function deferred_answer(self, response, call)
   if type(response) ~= "table" or type(response.choices) ~= "table" then
     return nil, not_the_api "an answer without choices"
@@ -334,6 +356,7 @@ function Client:chat_deferred(body, options)
   local id = type(ticket) == "table" and ticket.request_id
   if type(id) ~= "string" or path_fault("/" .. id) then return nil, not_the_api "no request_id to ask again with" end
   request.path, request.body = "/chat/deferred-completion/" .. id, nil
+  request.idempotency_key, request.tokens = nil, nil -- those were for the first call
   local limit = loop.now() + patience
   while loop.now() < limit do
     local response, failed, call = finish(fetch(self, request, 2))
@@ -358,7 +381,7 @@ end
 --- @return xai.ExtractAccount? account  each turn, and what they cost together; also in err.account
 function Client:extract(request, options)
   link_of(self, 2)
-  options_of.check("call options", options, known_call_options)
+  options_of.check("call options", options, known_turns)
   return extract(self, request, options, 2)
 end
 
@@ -434,6 +457,11 @@ local function check_texts(options, level)
     error('xai.new: option "http" must be "1.1" or "2"', level + 1)
   end
   requests.check_headers("xai.new", options.headers, level + 1)
+  for name in pairs(options.headers or {}) do
+    if name:lower() == "idempotency-key" then
+      error("xai.new, headers: an idempotency key belongs to one call: use its option idempotency_key", level + 1)
+    end
+  end
 end
 
 local off = { ["0"] = true, ["false"] = true, ["no"] = true, ["off"] = true }
@@ -472,6 +500,7 @@ local function new(options, level)
   level = level or 2
   options = copy(options_of.check("xai.new", options, known_options, level))
   check_texts(options, level)
+  rates.check_rates(options.rates, level)
   local wish = wants_simulation(options)
   local key, fault = key_of(options, wish)
   if key == nil then return nil, fault end
@@ -482,6 +511,8 @@ local function new(options, level)
     proxy = options.proxy, seed = options.seed, max_calls = options.max_calls,
     max_connections = options.max_connections, http = options.http,
     require_staple = options.require_staple, limits = limits_of("xai.new", options, level),
+    rates = options.rates, rates_fixed = options.learn_rates == false,
+    breaker = rates.check_breaker(options.breaker, level),
     transport = sim and "scripted" or "curl", clock = sim and "manual" or "system",
   }, sim)
   if not link and err.kind == "usage" and (options.base_url or err.code ~= "url") then

@@ -23,7 +23,8 @@ local known_options = {
 
 local known_turn_options = {
   timeout = "seconds", headers = "table", max_attempts = "count", retry_unknown = "boolean",
-  allow_truncated = "boolean", limits = "table", body = "table",
+  allow_truncated = "boolean", limits = "table", body = "table", priority = "priority", tokens = "count",
+  idempotency_key = "string",
 }
 
 --- @class xai.Conversation

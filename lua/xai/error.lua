@@ -8,7 +8,11 @@
 --- @field hint string?          what a person can do about it
 --- @field status integer?       the HTTP status, nil when no answer arrived
 --- @field retryable boolean     the same request may succeed later
---- @field retry_after number?   seconds the server asked for
+--- @field retry_after number?   when it is retryable: seconds to wait before, by the server's word or the state of the
+---   client's own limits, else a backoff with jitter
+--- @field repeatable boolean    ... and no attempt may have been billed: made again, it cannot be billed twice
+--- @field counts table?         of the attempts by class: answered, refused, not_sent, unknown
+--- @field tokens integer?       of all attempts together, as far as the API told
 --- @field request_id string?    quote it to support
 --- @field attempts table[]      each exchange of the call: outcome, code, status, phase, started, took, waited
 --- @field outcome string?       "incomplete", "refused", "failed" or "cancelled" when a call ended so
@@ -64,6 +68,9 @@ local function new(fields)
     status = fields.status,
     retryable = fields.retryable or false,
     retry_after = fields.retry_after,
+    repeatable = fields.repeatable or false,
+    counts = fields.counts,
+    tokens = fields.tokens,
     request_id = fields.request_id,
     attempts = fields.attempts or {},
     outcome = fields.outcome,
@@ -87,7 +94,8 @@ end
 
 --- An error object from what the core reports (a plain table), with the facts of the call it ended.
 --- @param plain table
---- @param call table?  attempts, outcome, reason, response, body, request_id; streamed
+--- @param call table?  attempts, counts, tokens, outcome, reason, response, body, request_id, retry_after, repeatable;
+---   streamed
 local function from_core(plain, call)
   if is(plain) then return plain end
   call = call or {}
@@ -98,7 +106,10 @@ local function from_core(plain, call)
     hint = hint_of(plain, call),
     status = plain.status,
     retryable = plain.retryable,
-    retry_after = plain.retry_after,
+    retry_after = call.retry_after or plain.retry_after,
+    repeatable = call.repeatable,
+    counts = call.counts,
+    tokens = call.tokens,
     request_id = plain.request_id or call.request_id,
     attempts = call.attempts,
     outcome = call.outcome,

@@ -163,6 +163,8 @@ local function settle(self, result, headers)
   else
     local plain = result.error or { kind = "network", code = result.outcome, message = "the call failed" }
     self.err = errors.from_core(plain, {
+      repeatable = result.repeatable, retry_after = result.retry_after,
+      counts = result.counts, tokens = result.tokens,
       attempts = result.attempts, outcome = result.outcome, reason = result.reason,
       request_id = result.request_id, response = response, streamed = self.streamed,
       body = result.body ~= "" and result.body or nil,
@@ -298,6 +300,7 @@ function Link:crank(seconds)
 end
 
 local function start(self, request)
+  if self.virtual then loop.follow(self) end
   self.inside = true
   return leave(self, self.handle:start(request))
 end
@@ -360,6 +363,11 @@ end
 -- A simulated network keeps what nobody pulls in this process as well, so holding would save nothing.
 function Link:may_hold()
   return not self.driven and not self.virtual
+end
+
+--- The place of a call in the line for a rate limit, nil when it is in none.
+function Link:place(id)
+  return self.handle and self.calls[id] and self.handle:place(id) or nil
 end
 
 -- The core takes this even while it lends something out.

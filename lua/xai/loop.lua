@@ -43,7 +43,8 @@ local function now()
   return clock.time
 end
 
--- A simulated client's clock is in milliseconds and follows ours.
+--- A simulated client's clock is in milliseconds and follows ours; before a call starts, too, whose time counts from
+--- there.
 local function follow(client)
   local behind = clock.time - client.synced
   local step = math.ceil(behind * 1000 - 1e-6) / 1000
@@ -443,5 +444,6 @@ return {
   now = now,
   watch = watch,
   unwatch = unwatch,
+  follow = follow,
   on_interrupt = on_interrupt,
 }

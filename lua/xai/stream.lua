@@ -90,6 +90,14 @@ function Stream:cancel()
   self.call:cancel()
 end
 
+--- Its place in the line of those who wait for a rate limit: 1 is next; nil when it does not wait. While it waits
+--- it is the client that waits: nothing has been sent.
+--- @return integer?
+function Stream:place()
+  check(self)
+  return self.call.link:place(self.call.id)
+end
+
 --- Has it ended?
 --- @return boolean
 function Stream:is_done()
