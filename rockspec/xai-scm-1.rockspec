@@ -132,6 +132,7 @@ build = {
     ["xai.prefix"] = "lua/xai/prefix.lua",
     ["xai.prices"] = "lua/xai/prices.lua",
     ["xai.random"] = "lua/xai/random.lua",
+    ["xai.rates"] = "lua/xai/rates.lua",
     ["xai.request"] = "lua/xai/request.lua",
     ["xai.response"] = "lua/xai/response.lua",
     ["xai.schema"] = "lua/xai/schema.lua",
