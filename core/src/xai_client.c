@@ -16,7 +16,14 @@
 #include "xai_scripted.h"
 #include "xai_timers.h"
 
-enum { DEFAULT_MAX_CALLS = 16384, MOST_CALLS = 65535, DRAIN_MS = 100, MAX_KEY = 8000, INDEX_BITS = 16 };
+enum {
+  DEFAULT_MAX_CALLS = 16384,
+  MOST_CALLS = 65535,
+  DRAIN_MS = 100,
+  LATE_MS = 1000,
+  MAX_KEY = 8000,
+  INDEX_BITS = 16
+};
 
 static const char default_base_url[] = "https://api.x.ai/v1";
 static const char library_agent[] = "xai-lua-c/" XAI_VERSION;
@@ -42,8 +49,9 @@ struct xai_client {
   xai_door door;
   xai_call_shared shared; /* its mem is the client's                                 */
   xai_clock clock;
-  uint64_t now;    /* of this turn                                            */
-  bool now_is_old; /* the transport has waited since it was read              */
+  uint64_t now;        /* of this turn                                            */
+  uint64_t stepped_at; /* the end of the last turn                                */
+  bool now_is_old;     /* the transport has waited since it was read              */
   char *base_url;
   size_t base_url_size;
   char *authorization; /* secret                                                  */
@@ -478,18 +486,27 @@ static uint32_t longest_wait(xai_client *client, uint32_t wait_ms) {
   return left < wait_ms ? (uint32_t)left : wait_ms;
 }
 
+/* Not driven for a while: what came meanwhile is taken before anything is called overdue (F101). */
+static void catch_up(xai_client *client) {
+  if (client->now - client->stepped_at <= LATE_MS) return;
+  client->transport->ops->step(client->transport, client->now, 0);
+  refresh_touched(client);
+}
+
 xai_code xai_client_step(xai_client *client, uint32_t wait_ms) {
   xai_code code = xai__door_enter_here(&client->door, NULL);
   if (code != XAI_OK) return code;
   let_go(client);
   read_clock(client);
   client->shared.wall_s = client->clock.wall_s(client->clock.user);
+  catch_up(client);
   fire_timers(client);
   refresh_touched(client);
   wait_ms = longest_wait(client, wait_ms);
   client->now_is_old = wait_ms > 0;
   code = client->transport->ops->step(client->transport, client->now, wait_ms);
   if (client->now_is_old) read_clock(client);
+  client->stepped_at = client->now;
   refresh_touched(client);
   fire_timers(client);
   call_up(client);

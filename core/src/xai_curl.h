@@ -18,6 +18,8 @@
 /* Since 7.80 libcurl tells when a connection is ready for a request. */
 #define XAI_CURL_TELLS_READY (LIBCURL_VERSION_NUM >= 0x075000)
 
+#define XAI_CURL_IDLE_SECONDS 60L /* for a pooled connection, and a name's address (F14) */
+
 typedef struct net net;
 
 typedef struct net_exchange {

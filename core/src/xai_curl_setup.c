@@ -6,7 +6,6 @@
 #include "xai_curl.h"
 
 #define HAPPY_EYEBALLS_MS 200L
-#define IDLE_SECONDS 60L /* a pooled connection, and a name's address (F14) */
 #define LIFETIME_SECONDS 600L
 
 /* Two GETs do what one does; anything else may not be said twice. */
@@ -65,8 +64,8 @@ static bool set_network(CURL *easy, const net *self) {
   MAY(CURLOPT_TCP_KEEPIDLE, 30L);
   MAY(CURLOPT_TCP_KEEPINTVL, 15L);
   MAY(CURLOPT_HAPPY_EYEBALLS_TIMEOUT_MS, HAPPY_EYEBALLS_MS);
-  MAY(CURLOPT_DNS_CACHE_TIMEOUT, IDLE_SECONDS);
-  MAY(CURLOPT_MAXAGE_CONN, IDLE_SECONDS);
+  MAY(CURLOPT_DNS_CACHE_TIMEOUT, XAI_CURL_IDLE_SECONDS);
+  MAY(CURLOPT_MAXAGE_CONN, XAI_CURL_IDLE_SECONDS);
 #if LIBCURL_VERSION_NUM >= 0x075000
   MAY(CURLOPT_MAXLIFETIME_CONN, LIFETIME_SECONDS);
 #endif

@@ -34,10 +34,22 @@
 #define NEVER UINT64_MAX
 #define BATCH 64 /* sockets taken out of the kernel at once */
 
-uint64_t xai__poll_now(void) {
+static uint64_t read_ms(clockid_t clock) {
   struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
+  clock_gettime(clock, &now);
   return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+uint64_t xai__poll_now(void) {
+  return read_ms(CLOCK_MONOTONIC);
+}
+
+uint64_t xai__poll_since_boot(void) {
+#if defined(CLOCK_BOOTTIME)
+  return read_ms(CLOCK_BOOTTIME);
+#else
+  return xai__poll_now();
+#endif
 }
 
 /* The shorter of a wish and the way to `due`, as system calls like it. The clock is rounded down, so this

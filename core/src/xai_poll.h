@@ -29,6 +29,9 @@ void xai__poll_free(xai_poll *poll);
 /* Milliseconds of the monotonic clock that `due` below is told in. */
 uint64_t xai__poll_now(void);
 
+/* The same, but going on while the machine sleeps, where the system can tell. */
+uint64_t xai__poll_since_boot(void);
+
 /* Watch `fd` for `want`, which was watched for `had` so far; 0: not at all. A socket must be forgotten
  * before it is closed. XAI_ERR_NOMEM when the system has no room. */
 xai_code xai__poll_watch(xai_poll *poll, int fd, unsigned had, unsigned want);

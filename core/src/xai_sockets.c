@@ -4,6 +4,8 @@
 
 #include "xai_sockets.h"
 
+#include "xai_poll.h"
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -27,7 +29,7 @@ xai_code xai__sockets_add(xai_sockets *sockets, int fd) {
     sockets->list = list;
     sockets->room = room;
   }
-  sockets->list[sockets->len++] = (xai_socket){fd, 0};
+  sockets->list[sockets->len++] = (xai_socket){fd, 0, xai__poll_since_boot(), xai__poll_now()};
   return XAI_OK;
 }
 
@@ -63,6 +65,24 @@ bool xai__sockets_readable(xai_sockets *sockets, int local_port) {
   for (xai_socket *one; (one = find(sockets, &at, local_port)) != NULL;) {
     struct pollfd look = {.fd = one->fd, .events = POLLIN};
     if (poll(&look, 1, 0) == 1) return true;
+  }
+  return false;
+}
+
+void xai__sockets_used(xai_sockets *sockets, int local_port) {
+  size_t at = 0;
+  for (xai_socket *one; (one = find(sockets, &at, local_port)) != NULL;) {
+    one->used_at = xai__poll_since_boot();
+    one->awake_at = xai__poll_now();
+  }
+}
+
+bool xai__sockets_overslept(xai_sockets *sockets, int local_port, uint64_t idle_ms) {
+  size_t at = 0;
+  uint64_t boot = xai__poll_since_boot(), now = xai__poll_now();
+  for (xai_socket *one; (one = find(sockets, &at, local_port)) != NULL;) {
+    uint64_t idle = boot - one->used_at, awake = now - one->awake_at;
+    if (idle >= idle_ms && idle > awake + 1000) return true;
   }
   return false;
 }

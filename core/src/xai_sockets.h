@@ -11,7 +11,9 @@
 
 typedef struct xai_socket {
   int fd;
-  int port; /* local, 0: not asked yet */
+  int port;          /* local, 0: not asked yet                                     */
+  uint64_t used_at;  /* since boot: when it was opened, or an exchange on it ended  */
+  uint64_t awake_at; /* the same on the clock that stands still in sleep            */
 } xai_socket;
 
 typedef struct xai_sockets {
@@ -29,6 +31,11 @@ void xai__sockets_remove(xai_sockets *sockets, int fd);
 /* Has one of the sockets with this local port something to read, or its end? A second one with the same
  * port (another address) makes the answer true too early, never too late. */
 bool xai__sockets_readable(xai_sockets *sockets, int local_port);
+/* An exchange on it has ended. */
+void xai__sockets_used(xai_sockets *sockets, int local_port);
+/* Has the machine slept since it was used last, and was that idle_ms ago? Then nobody knows what became of its
+ * peer, and of every box between, and no reset may ever come (F15). */
+bool xai__sockets_overslept(xai_sockets *sockets, int local_port, uint64_t idle_ms);
 /* ... its end, with nothing before it? */
 bool xai__sockets_ended(xai_sockets *sockets, int local_port);
 

@@ -153,6 +153,7 @@ static int on_seek(void *user, curl_off_t offset, int origin) {
  * hold the tickets of its handshake. */
 static bool has_died(const net_exchange *x, int local_port) {
   if (x->fresh) return false;
+  if (xai__sockets_overslept(&x->owner->sockets, local_port, XAI_CURL_IDLE_SECONDS * 1000)) return true;
   /* Frames of HTTP/2 come at any time; and the connection may carry others, so only its end counts. */
   if (x->owner->http2) return xai__sockets_ended(&x->owner->sockets, local_port);
   return xai__sockets_readable(&x->owner->sockets, local_port);
@@ -368,6 +369,7 @@ static void finish(net *self, net_exchange *x, CURLcode result) {
   xai_exchange_end end;
   xai__curl_describe(x, result, &end);
   xai_sink sink = x->sink;
+  if (x->tries > 0) xai__sockets_used(&self->sockets, x->local_port);
   self->news = true;
   detach(self, x);
   sink.done(sink.user, &end);

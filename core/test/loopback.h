@@ -324,10 +324,11 @@ static inline int lb_listen(int backlog, int *port) {
   return fd;
 }
 
-static inline lb_server *lb_start_any(const lb_step *const *scripts, size_t count, lb_serve_fn *serve,
-                                      void *user) {
+static inline lb_server *lb_start_all(int listener, int port, const lb_step *const *scripts, size_t count,
+                                      lb_serve_fn *serve, void *user) {
   lb_server *s = calloc(1, sizeof *s);
-  s->listener = lb_listen(LB_CONNECTION_MAX, &s->port);
+  s->listener = listener;
+  s->port = port;
   s->scripts = scripts;
   s->script_count = count;
   s->serve = serve;
@@ -338,12 +339,19 @@ static inline lb_server *lb_start_any(const lb_step *const *scripts, size_t coun
   return s;
 }
 
+/* On a listener that is open already; it is closed with the server. */
+static inline lb_server *lb_start_on(int listener, int port, const lb_step *const *scripts, size_t count) {
+  return lb_start_all(listener, port, scripts, count, NULL, NULL);
+}
+
 static inline lb_server *lb_start(const lb_step *const *scripts, size_t count) {
-  return lb_start_any(scripts, count, NULL, NULL);
+  int port, listener = lb_listen(LB_CONNECTION_MAX, &port);
+  return lb_start_on(listener, port, scripts, count);
 }
 
 static inline lb_server *lb_start_serving(lb_serve_fn *serve, void *user) {
-  return lb_start_any(NULL, 0, serve, user);
+  int port, listener = lb_listen(LB_CONNECTION_MAX, &port);
+  return lb_start_all(listener, port, NULL, 0, serve, user);
 }
 
 static inline void lb_stop(lb_server *s) {
