@@ -6,7 +6,7 @@
 
 #define DEFAULT_DEPTH 128
 #define DEFAULT_BYTES ((size_t)256 << 20)
-#define FIRST_CHUNK ((size_t)4 << 10)
+#define FIRST_CHUNK ((size_t)1 << 10) /* small: an open stream holds two documents */
 
 /* ---- the arena ---- */
 
