@@ -18,16 +18,16 @@ LIBS     := $(shell pkg-config --libs libcurl libpcre2-8 2>/dev/null || echo -lc
 CORE     := $(patsubst core/src/%.c,$(B)/core/%.o,$(wildcard core/src/*.c))
 LXAI     := $(patsubst lua/c/%.c,%.o,$(wildcard lua/c/*.c))
 TESTS    := $(patsubst core/test/%.c,$(B)/test/%,$(wildcard core/test/test_*.c))
+FAULT_TESTS := $(patsubst core/test/%.c,$(B)/test/%,$(shell grep -lE '\bF[0-9]{2,3}_|_F[0-9]{2,3}\b' core/test/test_*.c))
 TESTLIB  := $(patsubst core/test/%.c,$(B)/test/%.o,$(filter-out core/test/test_%,$(wildcard core/test/*.c)))
 TORTURES := $(patsubst core/torture/%.c,$(B)/torture/%,$(wildcard core/torture/torture_*.c))
 FUZZERS  := $(patsubst core/fuzz/%.c,$(B)/fuzz/%,$(wildcard core/fuzz/fuzz_*.c))
 BENCHES  := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c)) $(patsubst bench/load/%.c,$(B)/bench/%,$(wildcard bench/load/*.c))
 C_EXAMPLES := $(patsubst examples/c/%.c,$(B)/examples/%,$(wildcard examples/c/*.c))
 SIM      := $(patsubst core/sim/%.c,$(B)/sim/%.o,$(wildcard core/sim/*.c))
-SOURCES  := $(wildcard core/include/*.h core/src/*.[ch] core/test/*.[ch] core/sim/*.[ch] core/fuzz/*.[ch] bench/*.[ch] bench/*/*.[ch] \
-                       lua/c/*.[ch] examples/c/*.[ch] tools/*.[ch])
-SOURCES  := $(wildcard core/include/*.h core/src/*.[ch] core/test/*.[ch] core/fuzz/*.[ch] \
-                       core/torture/*.[ch] bench/*.[ch] lua/c/*.[ch] lua/test/*.c examples/c/*.[ch] tools/*.[ch])
+SOURCES  := $(wildcard core/include/*.h core/src/*.[ch] core/test/*.[ch] core/sim/*.[ch] core/fuzz/*.[ch] \
+                       core/torture/*.[ch] bench/*.[ch] bench/*/*.[ch] lua/c/*.[ch] lua/test/*.c examples/c/*.[ch] \
+                       tools/*.[ch])
 
 # The Luas we build for: those whose headers are there, each under the name its system gives it.
 LUAS      := lua5.4 lua5.3 luajit
@@ -110,6 +110,9 @@ test: ## install what is missing, build, run every C test, spec and example
 
 test-c: $(TESTS) $(B)/test/header_cxx $(B)/sim/simulate ## the C tests
 	@$(CLEAN_ENV) tools/each.sh $^
+
+faults: $(FAULT_TESTS) modules $(B)/env.sh ## the list of faults, F01 to F103, each with what became of it
+	@$(IN_TREE) $(CLEAN_ENV) tools/faults.sh $(BUILT) -- $(FAULT_TESTS)
 
 nomem: $(BUILT:%=nomem-%) ## the Lua modules with allocations failing in turn: a sample, `make torture` does all
 
@@ -225,7 +228,7 @@ clean: ## remove what was built, by luarocks too
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
 
-.PHONY: all lib modules env deps demo test test-c simulate spec examples check asan valgrind fuzz fuzz-run coverage interop \
+.PHONY: all lib modules env deps demo test test-c simulate spec faults examples check asan valgrind fuzz fuzz-run coverage interop \
         bench lint format package dist install uninstall clean help
 .PHONY: nomem torture torture-run
 .SECONDARY:
