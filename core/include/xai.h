@@ -171,6 +171,8 @@ typedef struct xai_error {
   char api_code[64];       /* the API's own code, e.g. "invalid-argument"                    */
   char api_type[48];       /* the API's own type, where given                                */
   char param[64];          /* the parameter the API names, where given                       */
+  char key[40];            /* 401, 403: which key it was, by config.key_name, or as "â¦" and its last four
+                              characters when it has 20 or more; else empty                  */
   char message[512];       /* one sentence, the API's own where it gave one                  */
 } xai_error;
 
@@ -460,7 +462,7 @@ typedef enum xai_http_version {
 
 typedef struct xai_config {
   size_t size;              /* stamped by XAI_CONFIG_INIT                                             */
-  const char *api_key;      /* copied, wiped when freed. NULL: no Authorization header is sent        */
+  const char *api_key;      /* copied, see xai_client_set_key. NULL: no Authorization header is sent  */
   const char *base_url;     /* default "https://api.x.ai/v1"; http only if written so                 */
   const char *user_agent;   /* put before the library's own; NULL: that alone                         */
   const char *ca_file;      /* PEM bundle; NULL: the system's                                         */
@@ -479,15 +481,32 @@ typedef struct xai_config {
   xai_http_version http_version; /* default 1.1; 2: XAI_ERR_ARG if libcurl was built without it           */
   bool require_staple; /* the server must staple a good OCSP answer to its certificate, else XAI_ERR_TLS. Off:
                           staples are not looked at, and a revoked certificate passes until it expires      */
+  const char
+    *api_key_file; /* instead of api_key: a file that holds it; a line end behind it is dropped. Read when
+                                  the client is made, and again by the first call that starts after a 401     */
+  xai_str (*key)(
+    void *user); /* instead of api_key: asked by each xai_call_start. What it returns is copied before
+                                  xai_call_start returns; empty: XAI_ERR_KEY. It may not use the client       */
+  void *key_user;
+  const char *key_name; /* what errors call the key, 1 to 39 visible ASCII characters                  */
 } xai_config;
 #define XAI_CONFIG_INIT XAI_SIZED(xai_config)
 
 /* A client. Everything in config is copied. NULL with err filled: XAI_ERR_KEY (a character that no
- * header may hold), XAI_ERR_URL, XAI_ERR_NOMEM, XAI_ERR_ARG. No connection is made yet. */
+ * header may hold, a file that cannot be read; the message never shows it), XAI_ERR_URL, XAI_ERR_NOMEM, XAI_ERR_ARG.
+ * No connection is made yet. */
 XAI_API xai_client *xai_client_new(const xai_config *config, xai_error *err);
 /* Drops all calls without END events, closes connections, wipes the key. NULL is fine. Does nothing while
  * another function of this client is at work (F100). */
 XAI_API void xai_client_free(xai_client *client);
+
+/* Another key from now on; ptr NULL: none. Calls that have started keep theirs, for their further attempts, too. The
+ * client's copy lies in pages of its own that are locked into memory (where the system allows it), not part of core
+ * dumps, empty in a forked child, and wiped when the last call with it is over. While an attempt runs libcurl has
+ * two more copies, of which we wipe one (the list of headers); the other, its send buffer, is freed as it is. name: as
+ * key_name, NULL: as before. Errors: XAI_ERR_KEY, XAI_ERR_ARG (the name), XAI_ERR_NOMEM, XAI_ERR_STATE; the old key
+ * then stays. Source: faults.md R8. */
+XAI_API xai_code xai_client_set_key(xai_client *client, xai_str key, const char *name, xai_error *err);
 
 /* One turn of the crank: moves bytes, fires timers. Waits at most wait_ms for something to happen; 0
  * never waits, and it returns at once when an event is ready. Errors: XAI_ERR_NOMEM (usable after),
@@ -601,6 +620,7 @@ typedef struct xai_attempt {
   uint32_t waited_ms; /* backoff before it                                                */
   char request_id[64];
   uint64_t tokens; /* the total of its usage, as the API told; 0: it did not            */
+  uint64_t bytes;  /* of the answer's body, decompressed                                */
 } xai_attempt;
 
 typedef struct xai_attempt_counts {

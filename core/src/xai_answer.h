@@ -77,4 +77,8 @@ const xai_json *xai__answer_response(const xai_answer *answer);
 xai_str xai__answer_text(const xai_answer *answer);
 bool xai__answer_output_seen(const xai_answer *answer);
 
+/* After a verdict that is an error: the secret goes out of all that is shown of the answer, see xai_redact.h. Of a body
+ * that was asked for as bytes only the first 64 KiB are looked through. */
+void xai__answer_clean(xai_answer *answer, xai_str secret);
+
 #endif

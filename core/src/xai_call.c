@@ -152,6 +152,31 @@ static void conclude(xai_call *call, uint64_t now, xai_outcome outcome, const ch
   enter(call, CALL_ENDED);
 }
 
+/* ---- the key (R8) */
+
+/* What this call sends as Authorization; empty: nothing. */
+static xai_str authorization_of(const xai_call *call) {
+  const xai_request_copy *request = &call->request;
+  if (request->authorization != NULL) return xai_str_of(request->authorization);
+  if (request->key == NULL) return xai_str_of("");
+  return (xai_str){request->key->header.text, request->key->header.len};
+}
+
+/* A key that was refused is told by its name or ending (F32). */
+static void name_key(xai_call *call) {
+  xai_error *err = &call->answer.verdict.error;
+  if (err->http_status != 401 && err->http_status != 403) return;
+  if (err->http_status == 401) call->shared->key_refused = true;
+  if (call->request.key != NULL) memcpy(err->key, call->request.key->shown, sizeof err->key);
+  else if (call->request.authorization != NULL)
+    xai__key_ending(err->key, sizeof err->key, authorization_of(call));
+}
+
+static void keep_key_out(xai_call *call) {
+  xai__answer_clean(&call->answer, xai__key_secret(authorization_of(call)));
+  name_key(call);
+}
+
 /* ---- attempts */
 
 static xai_attempt *last_attempt(xai_call *call) {
@@ -168,6 +193,9 @@ static void close_attempt(xai_call *call, uint64_t now, xai_attempt_class outcom
   attempt->took_ms = (uint32_t)(now - call->attempt_at);
   xai__str_copy(attempt->request_id, sizeof attempt->request_id,
                 xai__answer_find(&call->answer, "x-request-id"));
+  xai__redact_secret(attempt->request_id, strlen(attempt->request_id),
+                     xai__key_secret(authorization_of(call)));
+  attempt->bytes = call->answer.body_bytes;
   uint64_t tokens;
   if (xai__total_tokens(xai__answer_response(&call->answer), &tokens)) attempt->tokens = tokens;
 }
@@ -301,42 +329,11 @@ static void back_off(xai_call *call, uint64_t now, uint32_t wait_ms) {
   enter(call, CALL_BACKOFF);
 }
 
-/* ---- the key (R8) */
-
-/* What the Authorization header of this call holds, without the word before it. */
-static xai_str secret_of(const xai_call *call) {
-  for (size_t i = 0; i < call->request.header_count; i++) {
-    if (!xai__str_eq_nocase(xai_str_of(call->request.headers[i].name), "authorization")) continue;
-    const char *value = call->request.headers[i].value, *space = strrchr(value, ' ');
-    return xai_str_of(space ? space + 1 : value);
-  }
-  return xai_str_of("");
-}
-
-static void mask_text(char *text, xai_str secret) {
-  xai__str_mask(text, strlen(text), secret);
-}
-
-/* A server may send the key back to us, whole and in any form of its own; no error of ours holds it. */
-static void mask_key(xai_call *call) {
-  xai_answer *answer = &call->answer;
-  xai_error *err = &answer->verdict.error;
-  xai_str secret = secret_of(call);
-  if (err->code == XAI_OK) return;
-  mask_text(err->message, secret);
-  mask_text(err->request_id, secret);
-  mask_text(err->api_code, secret);
-  mask_text(err->api_type, secret);
-  mask_text(err->param, secret);
-  xai__str_mask(answer->headers.ptr, answer->headers.len, secret);
-  if (answer->mode != ANSWER_STREAM) xai__str_mask(answer->inbox.ptr, answer->inbox.len, secret);
-}
-
 /* The answer has judged the attempt: the end, or another one. */
 static void obey_verdict(xai_call *call, uint64_t now) {
   const xai_verdict *verdict = &call->answer.verdict;
   if (verdict->outcome == XAI_OUTCOME_NONE) return;
-  mask_key(call);
+  keep_key_out(call);
   call->error = verdict->error;
   close_attempt(call, now, verdict->outcome_class, verdict->error.code, verdict->phase);
   tell_gate(call, now, verdict->outcome_class, &verdict->error);

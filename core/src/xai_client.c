@@ -16,14 +16,7 @@
 #include "xai_scripted.h"
 #include "xai_timers.h"
 
-enum {
-  DEFAULT_MAX_CALLS = 16384,
-  MOST_CALLS = 65535,
-  DRAIN_MS = 100,
-  LATE_MS = 1000,
-  MAX_KEY = 8000,
-  INDEX_BITS = 16
-};
+enum { DEFAULT_MAX_CALLS = 16384, MOST_CALLS = 65535, DRAIN_MS = 100, LATE_MS = 1000, INDEX_BITS = 16 };
 
 static const char default_base_url[] = "https://api.x.ai/v1";
 static const char library_agent[] = "xai-lua-c/" XAI_VERSION;
@@ -54,8 +47,7 @@ struct xai_client {
   bool now_is_old;     /* the transport has waited since it was read              */
   char *base_url;
   size_t base_url_size;
-  char *authorization; /* secret                                                  */
-  size_t authorization_size;
+  xai_keys keys;
   char *user_agent;
   size_t user_agent_size;
   xai_limits limits;
@@ -351,15 +343,6 @@ static bool is_visible_ascii(const char *text, size_t *offset) {
   return true;
 }
 
-static xai_code check_key(const char *key, xai_error *err) {
-  size_t offset;
-  if (key == NULL) return XAI_OK;
-  if (key[0] == '\0') return xai__fail(err, XAI_ERR_KEY, "it is empty");
-  if (!is_visible_ascii(key, &offset) || strpbrk(key, "\"'") != NULL)
-    return xai__fail(err, XAI_ERR_KEY, "it holds a space, a quote, a line end or a character outside ASCII");
-  return strlen(key) > MAX_KEY ? xai__fail(err, XAI_ERR_KEY, "it is too long") : XAI_OK;
-}
-
 static xai_code check_base_url(const char *url, xai_error *err) {
   size_t offset;
   const char *host = strncmp(url, "https://", 8) == 0  ? url + 8
@@ -398,10 +381,7 @@ static xai_code set_texts(xai_client *client, const xai_config *config, const ch
   while (len > 0 && client->base_url[len - 1] == '/') client->base_url[--len] = '\0';
   const char *agent = config->user_agent ? config->user_agent : "";
   client->user_agent = join(mem, agent, *agent ? " " : "", library_agent, &client->user_agent_size);
-  if (client->user_agent == NULL) return XAI_ERR_NOMEM;
-  if (config->api_key == NULL) return XAI_OK;
-  client->authorization = join(mem, "Bearer ", config->api_key, "", &client->authorization_size);
-  return client->authorization ? XAI_OK : XAI_ERR_NOMEM;
+  return client->user_agent ? XAI_OK : XAI_ERR_NOMEM;
 }
 
 static xai_code check_config(const xai_config *config, const char *base_url, xai_error *err) {
@@ -410,8 +390,7 @@ static xai_code check_config(const xai_config *config, const char *base_url, xai
   if (config->size == 0) return xai__fail(err, XAI_ERR_ARG, "start the config from XAI_CONFIG_INIT");
   if (!xai__header_ok(xai_str_of("User-Agent"), agent, &offset))
     return xai__fail(err, XAI_ERR_ARG, "user_agent may hold visible ASCII only (byte %zu)", offset);
-  xai_code code = check_key(config->api_key, err);
-  return code == XAI_OK ? check_base_url(base_url, err) : code;
+  return check_base_url(base_url, err);
 }
 
 static xai_transport *make_transport(const xai_mem *mem, const xai_config *config, xai_error *err) {
@@ -446,6 +425,7 @@ xai_client *xai_client_new(const xai_config *config, xai_error *err) {
   xai__timers_init(&client->timers, &mem);
   read_clock(client);
   client->shared.wall_s = client->clock.wall_s(client->clock.user);
+  if (xai__keys_init(&client->keys, &mem, config, err) != XAI_OK) goto fail;
   client->shared.random = config->seed ? config->seed : system_seed(client);
   client->transport = make_transport(&mem, config, err);
   if (client->transport == NULL || xai__gate_init(&client->shared.gate, &mem, config, err) != XAI_OK)
@@ -473,7 +453,7 @@ void xai_client_free(xai_client *client) {
   xai__gate_deinit(&client->shared.gate);
   xai__free(&mem, client->base_url, client->base_url_size);
   xai__free(&mem, client->user_agent, client->user_agent_size);
-  xai__free_secret(&mem, client->authorization, client->authorization_size);
+  xai__keys_deinit(&client->keys);
   xai__free(&mem, client, sizeof *client);
 }
 
@@ -538,12 +518,28 @@ size_t xai_client_pending(const xai_client *client) {
 
 /* ---- calls */
 
+xai_code xai_client_set_key(xai_client *client, xai_str key, const char *name, xai_error *err) {
+  xai__error_clear(err);
+  xai_code code = xai__door_enter_here(&client->door, err);
+  if (code != XAI_OK) return code;
+  code = xai__keys_set(&client->keys, key, name, err);
+  xai__door_leave(&client->door);
+  return code;
+}
+
+static xai_code renew_key(xai_client *client, xai_error *err) {
+  if (client->shared.key_refused) client->keys.refused = true;
+  client->shared.key_refused = false;
+  return xai__keys_renew(&client->keys, err);
+}
+
 static xai_call_id start_call(xai_client *client, const xai_request *request, xai_error *err) {
   const xai_call_id none = {0};
+  if (renew_key(client, err) != XAI_OK) return none;
   slot *s = take_slot(client, err);
   if (s == NULL) return none;
   read_clock(client);
-  xai_request_defaults defaults = {client->base_url, client->authorization, client->user_agent,
+  xai_request_defaults defaults = {client->base_url, client->keys.current, client->user_agent,
                                    client->limits};
   xai_request_copy copy;
   xai_call *call = NULL;

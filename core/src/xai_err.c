@@ -1,4 +1,4 @@
-/* xai_err.c - codes, kinds and their words; fills an xai_error and keeps secrets out of it.
+/* xai_err.c - codes, kinds and their words; fills an xai_error.
  * SPDX-License-Identifier: MIT */
 #include <stdarg.h>
 #include <stdio.h>
@@ -144,58 +144,6 @@ const char *xai_attempt_class_name(xai_attempt_class c) {
     case XAI_ATTEMPT_UNKNOWN: return "unknown";
   }
   return "unknown";
-}
-
-/* ---- secrets ---- */
-
-static bool is_key_char(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '_';
-}
-
-/* RFC 6750 b64token. */
-static bool is_token_char(char c) {
-  return is_key_char(c) || c == '.' || c == '~' || c == '+' || c == '/' || c == '=';
-}
-
-/* The length of a secret's public beginning at `text`, 0 when none begins there. */
-static size_t secret_prefix(const char *text, bool (**belongs)(char)) {
-  static const char key[] = "xai-", bearer[] = "bearer";
-  size_t n = 0;
-  while (n < sizeof key - 1 && (text[n] | 0x20) == (key[n] | 0x20)) n++;
-  if (n == sizeof key - 1 && text[3] == '-') {
-    *belongs = is_key_char;
-    return n;
-  }
-  for (n = 0; n < sizeof bearer - 1; n++) {
-    if ((text[n] | 0x20) != bearer[n]) return 0;
-  }
-  if (text[n] != ' ' && text[n] != '\t') return 0;
-  while (text[n] == ' ' || text[n] == '\t') n++;
-  *belongs = is_token_char;
-  return n;
-}
-
-void xai__redact(char *text) {
-  char *to = text;
-  for (const char *from = text; *from != '\0';) {
-    bool (*belongs)(char) = NULL;
-    size_t prefix = secret_prefix(from, &belongs);
-    if (prefix == 0) {
-      *to++ = *from++;
-      continue;
-    }
-    memmove(to, from, prefix);
-    to += prefix;
-    from += prefix;
-    size_t secret = 0;
-    while (belongs(from[secret])) secret++;
-    /* Never longer than what was there: the text shrinks in place. */
-    size_t stars = secret < 3 ? secret : 3;
-    memset(to, '*', stars);
-    to += stars;
-    from += secret;
-  }
-  *to = '\0';
 }
 
 /* ---- filling ---- */

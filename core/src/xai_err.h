@@ -4,6 +4,7 @@
 #define XAI_ERR_H
 
 #include "xai_buf.h"
+#include "xai_redact.h"
 
 /* A fresh error: kind and retryable follow from the code; the message is the code's sentence, followed by
  * ": " and the formatted text when given. err NULL is allowed. Returns code, so that one can
@@ -14,10 +15,6 @@ xai_code xai__fail(xai_error *err, xai_code code, const char *format, ...)
 #endif
   ;
 void xai__error_clear(xai_error *err);
-
-/* Replace everything that looks like a key ("xai-" and the characters after it, "Bearer ...") by "xai-***"
- * or "Bearer ***", in place. Every text from outside goes through this before it enters an error. */
-void xai__redact(char *text);
 
 /* What an error answer says: any body of api/errors-limits.md section 2 (flat, nested, bare, plain text,
  * HTML, JSON string, empty, numeric gRPC code; an array's first element), with status 200 for an error

@@ -88,6 +88,10 @@ bool xai__header_ok(xai_str name, xai_str value, size_t *offset) {
   return true;
 }
 
+static bool is_authorization(const char *name) {
+  return xai__str_eq_nocase(xai_str_of(name), "authorization");
+}
+
 static bool caller_sets(const xai_request *request, const char *name) {
   for (size_t i = 0; i < request->header_count; i++)
     if (xai__str_eq_nocase(xai_str_of(request->headers[i].name), name)) return true;
@@ -224,13 +228,27 @@ static void add_trace_id(xai_request_copy *copy, uint64_t *random) {
   add_header(copy, "x-client-request-id", keep_cstr(&copy->text, trace_id));
 }
 
+/* It does not lie with the other texts, because it is wiped. */
+static xai_code keep_authorization(xai_request_copy *copy, const xai_request *request) {
+  for (size_t i = 0; i < request->header_count; i++) {
+    if (copy->authorization != NULL || !is_authorization(request->headers[i].name)) continue;
+    copy->authorization_size = strlen(request->headers[i].value) + 1;
+    copy->authorization = xai__alloc(&copy->mem, copy->authorization_size);
+    if (copy->authorization == NULL) return XAI_ERR_NOMEM;
+    memcpy(copy->authorization, request->headers[i].value, copy->authorization_size);
+  }
+  return XAI_OK;
+}
+
 static void add_headers(xai_request_copy *copy, const xai_request_defaults *defaults,
                         const xai_request *request) {
-  for (size_t i = 0; i < request->header_count; i++)
-    add_header(copy, keep_cstr(&copy->text, request->headers[i].name),
-               keep_cstr(&copy->text, request->headers[i].value));
-  if (defaults->authorization != NULL && !caller_sets(request, "authorization"))
-    add_header(copy, "Authorization", defaults->authorization);
+  for (size_t i = 0; i < request->header_count; i++) {
+    const char *name = request->headers[i].name, *value = request->headers[i].value;
+    if (!is_authorization(name))
+      add_header(copy, keep_cstr(&copy->text, name), keep_cstr(&copy->text, value));
+  }
+  if (copy->authorization != NULL) add_header(copy, "Authorization", copy->authorization);
+  else if (copy->key != NULL) add_header(copy, "Authorization", copy->key->header.text);
   if (copy->body.len > 0 && !caller_sets(request, "content-type"))
     add_header(copy, "Content-Type", "application/json");
   if (!caller_sets(request, "accept"))
@@ -259,11 +277,12 @@ xai_code xai__request_init(xai_request_copy *copy, const xai_mem *mem, const xai
   if (code != XAI_OK) return code;
   copy->header_room = request->header_count + MAX_OWN_HEADERS;
   copy->headers = xai__alloc(mem, copy->header_room * sizeof *copy->headers);
-  if (copy->headers == NULL ||
+  if (copy->headers == NULL || keep_authorization(copy, request) != XAI_OK ||
       xai__buf_reserve(&copy->text, text_size(request, defaults, method)) != XAI_OK) {
     xai__request_deinit(copy);
     return xai__fail(err, XAI_ERR_NOMEM, NULL);
   }
+  if (copy->authorization == NULL) copy->key = xai__key_share(defaults->key);
   copy->reply = reply_of(request);
   copy->repeatable = request->retry_unknown || is_safe_method(method);
   copy->method = keep_cstr(&copy->text, method);
@@ -281,6 +300,10 @@ xai_code xai__request_init(xai_request_copy *copy, const xai_mem *mem, const xai
 
 void xai__request_deinit(xai_request_copy *copy) {
   xai__free(&copy->mem, copy->headers, copy->header_room * sizeof *copy->headers);
+  xai__free_secret(&copy->mem, copy->authorization, copy->authorization_size);
+  xai__key_drop(copy->key);
   copy->headers = NULL;
+  copy->authorization = NULL;
+  copy->key = NULL;
   xai__buf_deinit(&copy->text);
 }

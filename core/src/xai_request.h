@@ -3,12 +3,12 @@
 #ifndef XAI_REQUEST_H
 #define XAI_REQUEST_H
 
-#include "xai_buf.h"
+#include "xai_key.h"
 
 /* What every request of a client shares. Borrowed. */
 typedef struct xai_request_defaults {
-  const char *base_url;      /* no slash at the end                          */
-  const char *authorization; /* "Bearer ..." or NULL                         */
+  const char *base_url; /* no slash at the end                          */
+  xai_key *key;         /* NULL: none                                      */
   const char *user_agent;
   xai_limits limits; /* resolved: no zero                            */
 } xai_request_defaults;
@@ -30,6 +30,9 @@ typedef struct xai_request_copy {
   void *user;
   xai_buf text; /* where the strings above live: the copy may be moved */
   size_t header_room;
+  xai_key *key;        /* shared; its header is borrowed from it. NULL: none   */
+  char *authorization; /* the caller's own value of that header, wiped when it goes; NULL: none */
+  size_t authorization_size;
 } xai_request_copy;
 
 /* Fill `copy` from `request`. `random` makes the trace id. On failure nothing is held.

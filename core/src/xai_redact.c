@@ -1,0 +1,314 @@
+/* xai_redact.c - takes secrets out of texts: one that is known, in any spelling, and what looks like one.
+ * SPDX-License-Identifier: MIT
+ *
+ * A known secret is looked for by reading the text, from each of its bytes on, in six ways (as it stands, as
+ * spelt, as hex, as base64 with the secret's first byte beginning at bit 0, 2 or 4 of a character) and comparing what that gives.
+ * So no encoded copy of the secret is ever made.
+ */
+#include "xai_redact.h"
+
+#include <string.h>
+
+enum { SHORTEST = 6, LONG = 20, LONG_PIECE = 8, NOTHING = -1 };
+
+/* ---- one character, however it is spelt */
+
+typedef struct reader {
+  const unsigned char *at, *end;
+} reader;
+
+static int hex_digit(int c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  c |= 0x20;
+  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : NOTHING;
+}
+
+/* The number written in `count` hex digits. */
+static int hex_number(const unsigned char *at, const unsigned char *end, int count) {
+  int value = 0;
+  if (end - at < count) return NOTHING;
+  for (int i = 0; i < count; i++) {
+    int digit = hex_digit(at[i]);
+    if (digit < 0) return NOTHING;
+    value = value * 16 + digit;
+  }
+  return value;
+}
+
+/* "%41", "%2541", "%252541" ... */
+static int read_percent(reader *r) {
+  const unsigned char *at = r->at + 1;
+  while (r->end - at > 3 && at[0] == '2' && at[1] == '5') at += 2;
+  int value = hex_number(at, r->end, 2);
+  if (value < 0) return '%';
+  r->at = at + 1;
+  return value;
+}
+
+/* "\u0041", "\x41", "\/" */
+static int read_backslash(reader *r) {
+  const unsigned char *at = r->at;
+  if (r->end - at < 2) return '\\';
+  int value = at[1] == 'u'   ? hex_number(at + 2, r->end, 4)
+              : at[1] == 'x' ? hex_number(at + 2, r->end, 2)
+                             : NOTHING;
+  if (value >= 0 && value < 0x80) {
+    r->at += at[1] == 'u' ? 5 : 3;
+    return value;
+  }
+  if (at[1] != '/') return '\\';
+  r->at++;
+  return '/';
+}
+
+/* "&#65;", "&#x41;" */
+static int read_entity(reader *r) {
+  const unsigned char *at = r->at + 1;
+  if (r->end - at < 3 || *at++ != '#') return '&';
+  bool hex = (*at | 0x20) == 'x';
+  int value = 0;
+  if (hex) at++;
+  for (int digits = 0; at < r->end && digits < 6; digits++, at++) {
+    int digit = hex_digit(*at);
+    if (digit < 0 || (!hex && digit > 9)) break;
+    value = value * (hex ? 16 : 10) + digit;
+  }
+  if (at >= r->end || *at != ';' || value > 0x7f) return '&';
+  r->at = at;
+  return value;
+}
+
+/* Full-width forms, U+FF01 to U+FF5E. */
+static int read_wide(reader *r) {
+  const unsigned char *at = r->at;
+  if (r->end - at < 3 || (at[1] != 0xBC && at[1] != 0xBD)) return *at;
+  int value = (at[1] == 0xBC ? 0x20 : 0x60) + (at[2] - 0x80);
+  if (at[2] < 0x80 || at[2] > 0xBF || value < 0x21 || value > 0x7e) return *at;
+  r->at += 2;
+  return value;
+}
+
+/* Line ends, also as "\n" in JSON, and characters that nobody sees: what a text was folded or hidden with. */
+static size_t invisible(const reader *r) {
+  static const char *const marks[] = {"\r",           "\n",           "\\r",          "\\n",
+                                      "\xE2\x80\x8B", "\xE2\x80\x8C", "\xE2\x80\x8D", "\xE2\x81\xA0",
+                                      "\xEF\xBB\xBF", "\xC2\xAD"};
+  size_t left = (size_t)(r->end - r->at);
+  if (left == 0 || (*r->at < 0x80 && *r->at != '\\' && *r->at != '\r' && *r->at != '\n')) return 0;
+  for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
+    size_t len = strlen(marks[i]);
+    if (len <= left && memcmp(r->at, marks[i], len) == 0) return len;
+  }
+  return 0;
+}
+
+/* The next character, its reader then behind it. NOTHING at the end. */
+static int read_spelt(reader *r) {
+  for (size_t skip; (skip = invisible(r)) > 0;) r->at += skip;
+  if (r->at >= r->end) return NOTHING;
+  int value = *r->at;
+  if (value == '%') value = read_percent(r);
+  else if (value == '\\') value = read_backslash(r);
+  else if (value == '&') value = read_entity(r);
+  else if (value == 0xEF) value = read_wide(r);
+  r->at++;
+  return value;
+}
+
+/* ---- bytes, in one of six ways */
+
+typedef enum way { WAY_PLAIN, WAY_SPELT, WAY_HEX, WAY_BASE64_0, WAY_BASE64_2, WAY_BASE64_4, WAYS } way;
+
+typedef struct decoder {
+  reader r;
+  way way;
+  unsigned bits; /* base64: read and not yet given, the last ones lowest */
+  int bit_count;
+} decoder;
+
+static int sextet(int c) {
+  if (c >= 'A' && c <= 'Z') return c - 'A';
+  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
+  if (c >= '0' && c <= '9') return c - '0' + 52;
+  if (c == '+' || c == '-') return 62;
+  return c == '/' || c == '_' ? 63 : NOTHING;
+}
+
+static int next_hex(reader *r) {
+  int high = hex_digit(read_spelt(r));
+  if (high < 0) return NOTHING;
+  int low = hex_digit(read_spelt(r));
+  if (low < 0) return NOTHING;
+  if (r->at < r->end && (*r->at == ':' || *r->at == ' ')) r->at++; /* "78:61:69" */
+  return high * 16 + low;
+}
+
+static int next_base64(decoder *d) {
+  while (d->bit_count < 8) {
+    int six = sextet(read_spelt(&d->r));
+    if (six < 0) return NOTHING;
+    d->bits = d->bits << 6 | (unsigned)six;
+    d->bit_count += 6;
+  }
+  d->bit_count -= 8;
+  return (int)(d->bits >> d->bit_count & 0xff);
+}
+
+static int next_byte(decoder *d) {
+  if (d->way == WAY_PLAIN) return d->r.at < d->r.end ? *d->r.at++ : NOTHING; /* a key may hold a '%' itself */
+  if (d->way == WAY_SPELT) return read_spelt(&d->r);
+  return d->way == WAY_HEX ? next_hex(&d->r) : next_base64(d);
+}
+
+/* False when nothing can begin here in that way. */
+static bool begin(decoder *d, way how, const unsigned char *at, const unsigned char *end) {
+  *d = (decoder){{at, end}, how, 0, 0};
+  if (how == WAY_HEX) return hex_digit(*at) >= 0;
+  if (how < WAY_BASE64_2) return true;
+  int six = sextet(read_spelt(&d->r));
+  d->bits = (unsigned)six;
+  d->bit_count = how == WAY_BASE64_2 ? 4 : 2;
+  return six >= 0;
+}
+
+/* ---- a known secret */
+
+static unsigned pair_hash(int first, int second) {
+  return ((unsigned)first * 37u + (unsigned)second) & 4095u;
+}
+
+static bool pair_known(const xai_redactor *redactor, int first, int second) {
+  unsigned hash = pair_hash(first, second);
+  return redactor->pairs[hash >> 3] >> (hash & 7) & 1;
+}
+
+void xai__redactor_init(xai_redactor *redactor, xai_str secret) {
+  *redactor = (xai_redactor){.secret = secret};
+  if (secret.len < SHORTEST) return;
+  redactor->least = secret.len >= LONG ? LONG_PIECE : secret.len;
+  for (size_t i = 0; i + 1 < secret.len; i++) {
+    unsigned hash = pair_hash((unsigned char)secret.ptr[i], (unsigned char)secret.ptr[i + 1]);
+    redactor->pairs[hash >> 3] |= (unsigned char)(1u << (hash & 7));
+  }
+}
+
+void xai__redactor_deinit(xai_redactor *redactor) {
+  xai__wipe(redactor, sizeof *redactor);
+}
+
+/* How far the secret, from its byte `from` on, is what the decoder reads; NULL when for less than `least`. */
+static const unsigned char *follow(const xai_redactor *redactor, decoder d, size_t from) {
+  size_t count = 0;
+  const unsigned char *end = NULL;
+  for (; from + count < redactor->secret.len; count++) {
+    if (next_byte(&d) != (unsigned char)redactor->secret.ptr[from + count]) break;
+    end = d.r.at;
+  }
+  return count >= redactor->least ? end : NULL;
+}
+
+/* Where the longest piece ends that begins here and is written in that way; NULL: none does. */
+static const unsigned char *find(const xai_redactor *redactor, way how, const unsigned char *at,
+                                 const unsigned char *end) {
+  decoder start;
+  if (!begin(&start, how, at, end)) return NULL;
+  decoder d = start;
+  int first = next_byte(&d), second = first < 0 ? NOTHING : next_byte(&d);
+  if (second < 0 || !pair_known(redactor, first, second)) return NULL;
+  const unsigned char *best = NULL;
+  for (size_t from = 0; from + redactor->least <= redactor->secret.len; from++) {
+    if ((unsigned char)redactor->secret.ptr[from] != first) continue;
+    const unsigned char *stop = follow(redactor, start, from);
+    if (stop != NULL && (best == NULL || stop > best)) best = stop;
+  }
+  return best;
+}
+
+void xai__redactor_apply(const xai_redactor *redactor, char *text, size_t len) {
+  if (redactor->least == 0 || len < redactor->least) return;
+  unsigned char *at = (unsigned char *)text, *end = at + len;
+  while (at < end) {
+    const unsigned char *stop = NULL;
+    for (int how = 0; how < WAYS; how++) {
+      const unsigned char *found = find(redactor, (way)how, at, end);
+      if (found != NULL && (stop == NULL || found > stop)) stop = found;
+    }
+    if (stop == NULL) {
+      at++;
+      continue;
+    }
+    memset(at, '*', (size_t)(stop - at));
+    at += stop - at;
+  }
+}
+
+void xai__redact_secret(char *text, size_t len, xai_str secret) {
+  xai_redactor redactor;
+  xai__redactor_init(&redactor, secret);
+  xai__redactor_apply(&redactor, text, len);
+  xai__redactor_deinit(&redactor);
+}
+
+/* ---- what looks like a secret */
+
+static bool is_key_char(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '_';
+}
+
+/* RFC 6750 b64token. */
+static bool is_token_char(char c) {
+  return is_key_char(c) || c == '.' || c == '~' || c == '+' || c == '/' || c == '=';
+}
+
+/* What may stand between "//" and "@" of a URL: RFC 3986 section 3.2.1, and what people write without escaping. */
+static bool is_login_char(char c) {
+  return c > 0x20 && c < 0x7f && strchr("/@?#\"'<>", c) == NULL;
+}
+
+static size_t login_prefix(const char *text) {
+  if (text[0] != '/' || text[1] != '/') return 0;
+  size_t n = 2;
+  while (is_login_char(text[n])) n++;
+  return n > 2 && text[n] == '@' ? 2 : 0;
+}
+
+/* The length of a secret's public beginning at `text`, 0 when none begins there. */
+static size_t secret_prefix(const char *text, bool (**belongs)(char)) {
+  static const char key[] = "xai-", bearer[] = "bearer";
+  size_t n = 0;
+  while (n < sizeof key - 1 && (text[n] | 0x20) == (key[n] | 0x20)) n++;
+  *belongs = is_key_char;
+  if (n == sizeof key - 1 && text[3] == '-') return n;
+  *belongs = is_login_char;
+  if ((n = login_prefix(text)) > 0) return n;
+  *belongs = is_token_char;
+  for (n = 0; n < sizeof bearer - 1; n++) {
+    if ((text[n] | 0x20) != bearer[n]) return 0;
+  }
+  if (text[n] != ' ' && text[n] != '\t') return 0;
+  while (text[n] == ' ' || text[n] == '\t') n++;
+  return n;
+}
+
+void xai__redact(char *text) {
+  char *to = text;
+  for (const char *from = text; *from != '\0';) {
+    bool (*belongs)(char) = NULL;
+    size_t prefix = secret_prefix(from, &belongs);
+    if (prefix == 0) {
+      *to++ = *from++;
+      continue;
+    }
+    memmove(to, from, prefix);
+    to += prefix;
+    from += prefix;
+    size_t secret = 0;
+    while (belongs(from[secret])) secret++;
+    /* Never longer than what was there: the text shrinks in place. */
+    size_t stars = secret < 3 ? secret : 3;
+    memset(to, '*', stars);
+    to += stars;
+    from += secret;
+  }
+  *to = '\0';
+}
