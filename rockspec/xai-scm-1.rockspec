@@ -36,6 +36,7 @@ build = {
     ["xai.core"] = {
       sources = {
         "core/src/xai_answer.c",
+        "core/src/xai_answer_clean.c",
         "core/src/xai_backoff.c",
         "core/src/xai_breaker.c",
         "core/src/xai_buf.c",
@@ -68,6 +69,7 @@ build = {
         "core/src/xai_json_read.c",
         "core/src/xai_json_stream.c",
         "core/src/xai_json_write.c",
+        "core/src/xai_key.c",
         "core/src/xai_limiter.c",
         "core/src/xai_line.c",
         "core/src/xai_mem.c",
@@ -76,6 +78,7 @@ build = {
         "core/src/xai_poll.c",
         "core/src/xai_quiet.c",
         "core/src/xai_rate_hint.c",
+        "core/src/xai_redact.c",
         "core/src/xai_report.c",
         "core/src/xai_request.c",
         "core/src/xai_schema.c",
@@ -90,6 +93,7 @@ build = {
         "core/src/xai_schema_stream.c",
         "core/src/xai_schema_task.c",
         "core/src/xai_schema_words.c",
+        "core/src/xai_secret.c",
         "core/src/xai_sockets.c",
         "core/src/xai_sse.c",
         "core/src/xai_timers.c",
