@@ -199,9 +199,10 @@ int lxai_locked(lua_State *L, int ctx, int push, bool *lock, void *work) {
   int top = lua_gettop(L);
   lua_rawgeti(L, ctx, push);
   lua_pushvalue(L, ctx);
-  lua_pushlightuserdata(L, work); /* function context work */
+  lua_pushlightuserdata(L, work);
+  lua_pushvalue(L, 1); /* function context work self */
   *lock = true;
-  int status = lua_pcall(L, 2, LUA_MULTRET, 0);
+  int status = lua_pcall(L, 3, LUA_MULTRET, 0);
   *lock = false;
   return status == 0 ? lua_gettop(L) - top : -1;
 }

@@ -87,16 +87,39 @@ void lxai_set_type(lua_State *L, int ctx, int type);
 /* Sets functions into the table on top, each with the context as upvalue. */
 void lxai_set_functions(lua_State *L, int ctx, const luaL_Reg *functions);
 
-/* Calls the function in slot `push` with (context, pointer to work), *lock held meanwhile. Returns how many
- * results it left, or -1 when it raised an error, which is then on top for the caller to raise on. Nothing is
- * made in Lua before the lock is held. */
+/* Calls the function in slot `push` with (context, pointer to work, what stands at index 1), *lock held meanwhile.
+ * Returns how many results it left, or -1 when it raised an error, which is then on top for the caller to raise on.
+ * Nothing is made in Lua before the lock is held. */
 int lxai_locked(lua_State *L, int ctx, int push, bool *lock, void *work);
 
 /* ---- JSON ---- */
 
+static inline void lxai_push_str(lua_State *L, xai_str text) {
+  lua_pushlstring(L, text.len == 0 ? "" : text.ptr, text.len);
+}
+
+/* Pushes a scalar, or an empty table for a container, with an array's mark and room for what it holds. */
+void lxai_push_one(lua_State *L, int ctx, const xai_json *value);
+
 /* Pushes a core value as a Lua value: XAI_OK and one value more on the stack, or XAI_ERR_DEPTH (the host's
  * stack is too small) or XAI_ERR_NOMEM and none. The value must not change meanwhile: its owner is locked. */
 xai_code lxai_push_json(lua_State *L, int ctx, const xai_json *value);
+
+/* What a Lua value has of a core value that grows at its end: all of what is closed, and the way to what is open. */
+typedef struct lxai_growth {
+  xai_mem mem;
+  struct lxai_growth_frame *frames; /* the containers on that way, from the root inwards */
+  size_t room;
+  size_t depth;
+} lxai_growth;
+
+void lxai_growth_free(lxai_growth *self);
+/* Pushes the Lua value of `root`, with what came since the last time: XAI_OK, or XAI_ERR_NOMEM and nothing pushed.
+ * A container is the same table each time; `way`, a table at an absolute index that is this growth's alone, keeps
+ * the tables on the way to what is open. `root` must be the same each time and may only have grown at its end: by
+ * further elements and members of what is open, and by further bytes of the open string. Takes time for what is new,
+ * for the length of the open string if that grew, and for the depth; what is closed is never visited again. */
+xai_code lxai_push_growing(lua_State *L, int ctx, lxai_growth *self, int way, const xai_json *root);
 
 /* What it means that the host's stack cannot grow at this depth: it holds some thousand values on every host,
  * so below that it was memory that ran out. */

@@ -39,9 +39,32 @@ static inline void lua_rawsetp(lua_State *L, int index, const void *key) {
 
 #if LUA_VERSION_NUM >= 504
 #define lxai_newuserdata(L, size) lua_newuserdatauv(L, size, 0)
+#define lxai_newkeeper(L, size) lua_newuserdatauv(L, size, 1)
 #else
 #define lxai_newuserdata(L, size) lua_newuserdata(L, size)
+#define lxai_newkeeper(L, size) lua_newuserdata(L, size)
 #endif
+
+/* A userdata made by lxai_newkeeper keeps one table alive: set pops it, get pushes it. */
+static inline void lxai_set_kept(lua_State *L, int index) {
+#if LUA_VERSION_NUM >= 504
+  lua_setiuservalue(L, index, 1);
+#elif LUA_VERSION_NUM == 503
+  lua_setuservalue(L, index);
+#else
+  lua_setfenv(L, index);
+#endif
+}
+
+static inline void lxai_get_kept(lua_State *L, int index) {
+#if LUA_VERSION_NUM >= 504
+  lua_getiuservalue(L, index, 1);
+#elif LUA_VERSION_NUM == 503
+  lua_getuservalue(L, index);
+#else
+  lua_getfenv(L, index);
+#endif
+}
 
 /* A whole number that may be too large for lua_Integer on 5.1. */
 static inline void lxai_push_whole(lua_State *L, uint64_t value) {

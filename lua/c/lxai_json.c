@@ -92,10 +92,6 @@ static xai_code open_frame(lua_State *L, lxai_decoder *self, const xai_json *fir
   return XAI_OK;
 }
 
-static void push_str(lua_State *L, xai_str text) {
-  lua_pushlstring(L, text.len == 0 ? "" : text.ptr, text.len);
-}
-
 static void push_exact(lua_State *L, int ctx, xai_str text) {
   exact_number *self = lxai_newuserdata(L, sizeof *self + text.len);
   self->len = text.len;
@@ -137,13 +133,12 @@ static int clamp(size_t len) {
   return len < INT_MAX / 2 ? (int)len : INT_MAX / 2;
 }
 
-/* Pushes a scalar, or an empty table for a container. */
-static void push_one(lua_State *L, int ctx, const xai_json *value) {
+void lxai_push_one(lua_State *L, int ctx, const xai_json *value) {
   switch (xai_json_type_of(value)) {
     case XAI_JSON_NULL: lua_pushlightuserdata(L, NULL); return;
     case XAI_JSON_BOOL: lua_pushboolean(L, xai_json_bool(value)); return;
     case XAI_JSON_NUMBER: push_number(L, ctx, value); return;
-    case XAI_JSON_STRING: push_str(L, xai_json_str(value)); return;
+    case XAI_JSON_STRING: lxai_push_str(L, xai_json_str(value)); return;
     case XAI_JSON_ARRAY:
       lua_createtable(L, clamp(xai_json_len(value)), 0);
       lxai_set_type(L, ctx, LXAI_ARRAY_MT);
@@ -159,7 +154,7 @@ static void push_order(lua_State *L, int ctx, const xai_json *object) {
   lua_createtable(L, clamp(xai_json_len(object)), 0); /* table mt word order */
   int count = 0;
   for (const xai_json *at = xai_json_first(object); at != NULL && count < INT_MAX; at = xai_json_next(at)) {
-    push_str(L, xai_json_key(at));
+    lxai_push_str(L, xai_json_key(at));
     lua_rawseti(L, -2, ++count);
   }
   lua_rawset(L, -3);
@@ -171,7 +166,7 @@ static const xai_json *put_into(lua_State *L, frame *open) {
   if (open->index == 0) lua_rawset(L, -3);
   else lua_rawseti(L, -2, open->index++);
   open->at = xai_json_next(open->at);
-  if (open->at != NULL && open->index == 0) push_str(L, xai_json_key(open->at));
+  if (open->at != NULL && open->index == 0) lxai_push_str(L, xai_json_key(open->at));
   return open->at;
 }
 
@@ -179,7 +174,7 @@ static const xai_json *put_into(lua_State *L, frame *open) {
 static xai_code walk(lua_State *L, int ctx, lxai_decoder *self, const xai_json *value) {
   int top = lua_gettop(L);
   for (;;) {
-    push_one(L, ctx, value);
+    lxai_push_one(L, ctx, value);
     if (self->order && xai_json_type_of(value) == XAI_JSON_OBJECT) push_order(L, ctx, value);
     const xai_json *first = xai_json_first(value);
     if (first != NULL) {
@@ -189,7 +184,7 @@ static xai_code walk(lua_State *L, int ctx, lxai_decoder *self, const xai_json *
         lua_settop(L, top);
         return code;
       }
-      if (!array) push_str(L, xai_json_key(first));
+      if (!array) lxai_push_str(L, xai_json_key(first));
       value = first;
       continue;
     }

@@ -25,6 +25,7 @@ typedef struct lxai_schema {
 typedef struct lxai_stream { /* a check of a text that is still coming */
   shared_schema *shared;
   xai_check *check;
+  lxai_growth growth; /* what the value that was asked for has of it */
   bool locked;
 } lxai_stream;
 
@@ -219,9 +220,11 @@ static int schema_gc(lua_State *L) {
 /* schema:stream() -> stream | nil, err */
 static int schema_stream(lua_State *L) {
   lxai_schema *schema = check_schema(L);
-  lxai_stream *self = lxai_newuserdata(L, sizeof *self); /* ... self */
-  *self = (lxai_stream){0};
+  lxai_stream *self = lxai_newkeeper(L, sizeof *self); /* ... self */
+  *self = (lxai_stream){.growth = {.mem = lxai_mem(L)}};
   lxai_set_type(L, LXAI_HERE, LXAI_SCHEMA_STREAM_MT);
+  lua_newtable(L);
+  lxai_set_kept(L, -2); /* the tables on the way to what is open */
   self->check = xai_check_new(&schema->shared->mem, schema->shared->schema, false);
   if (self->check == NULL) return lxai_fail_nomem(L);
   self->shared = schema->shared;
@@ -265,31 +268,29 @@ static int stream_finish(lua_State *L) {
   return tell(L, self, xai_check_finish(self->check));
 }
 
-/* (context, value) -> value | nil, err; runs with the stream locked. */
+/* (context, stream, self) -> value | nil, err; runs with the stream locked. */
 static int push_partial(lua_State *L) {
-  xai_code code = lxai_push_json(L, 1, lua_touserdata(L, 2));
-  if (code == XAI_OK) return 1;
-  if (code == XAI_ERR_NOMEM) return lxai_fail_nomem(L);
-  xai_error err;
-  lxai_error_set(&err, code, XAI_KIND_LIMIT, "the host's stack holds no more");
-  return lxai_fail(L, &err);
+  lxai_stream *self = lua_touserdata(L, 2);
+  lxai_get_kept(L, 3); /* context stream self way */
+  xai_code code = lxai_push_growing(L, 1, &self->growth, 4, xai_check_partial(self->check));
+  return code == XAI_OK ? 1 : lxai_fail_nomem(L);
 }
 
-/* stream:value() -> value | nil [, err]; nil alone before it begins */
+/* stream:value() -> value | nil [, err]; nil alone before it begins. A table is the same one at each call. */
 static int stream_value(lua_State *L) {
   lxai_stream *self = check_stream(L);
-  const xai_json *value = xai_check_partial(self->check);
-  if (value == NULL) {
+  if (xai_check_partial(self->check) == NULL) {
     lua_pushnil(L);
     return 1;
   }
-  int results = lxai_locked(L, LXAI_HERE, LXAI_SCHEMA_PUSH_PARTIAL, &self->locked, (void *)(uintptr_t)value);
+  int results = lxai_locked(L, LXAI_HERE, LXAI_SCHEMA_PUSH_PARTIAL, &self->locked, self);
   return results < 0 ? lua_error(L) : results;
 }
 
 static int stream_gc(lua_State *L) {
   lxai_stream *self = lua_touserdata(L, 1);
   drop(&self->check);
+  lxai_growth_free(&self->growth);
   leave_shared(&self->shared);
   return 0;
 }

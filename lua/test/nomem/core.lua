@@ -65,6 +65,12 @@ need(coming:value())
 found(coming:feed '"},1')
 found(coming:finish())
 
+coming = need(need(core.schema "true"):stream())
+found(coming:feed('[3,{"k":' .. ("[0,"):rep(20) .. '["x'))
+local partial = need(coming:value())
+found(coming:feed('y"]' .. ("]"):rep(20) .. "},1 "))
+assert(need(coming:value()) == partial and #partial == 3)
+
 local parser = need(core.sse { max_event = 1000 })
 need(parser:feed(("data: xyz\nid: 1\n\n"):rep(20) .. "data: cu"))
 need(parser:feed "t\n\n")

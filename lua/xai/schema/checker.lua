@@ -32,10 +32,14 @@ function Checker:finish()
   return true
 end
 
---- The value so far, strings and containers that are still open included: a new table at each asking, so ask when
---- something is to be shown, not for each byte.
---- @return any value        nil before it begins
---- @return xai.Error? err
+--- The value so far. Strings, arrays and objects are there from their first byte on; numbers, true, false and null
+--- when they are complete, and a member when its value is there. Of equal keys the last one wins.
+---
+--- An array or object is the same table at each asking and grows in place: read it, and copy it to keep a moment.
+--- So asking takes time for what came since the last time and not for the whole, except that a string which is
+--- still open is made anew, as long as it is by then. What is closed is never looked at again.
+--- @return any value        nil before it begins; null is xai.null
+--- @return xai.Error? err   code "nomem" alone
 function Checker:value()
   local value, err = self.core:value()
   if err then return nil, errors.from_core(err) end
