@@ -104,6 +104,7 @@ build = {
         "lua/c/lxai.c",
         "lua/c/lxai_client.c",
         "lua/c/lxai_encode.c",
+        "lua/c/lxai_growth.c",
         "lua/c/lxai_json.c",
         "lua/c/lxai_schema.c",
         "lua/c/lxai_sse.c",
