@@ -89,11 +89,13 @@ static decimal take_apart(xai_str text) {
   return d;
 }
 
+/* Those that a double holds exactly. */
+static const double power[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+                               1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+
 /* With so few digits and so small a power of ten, both are exact doubles and one operation rounds once. */
 static bool simple_double(const decimal *d, double *out) {
 #if defined(FLT_EVAL_METHOD) && FLT_EVAL_METHOD == 0
-  static const double power[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
-                                 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
   if (d->count > 19 || d->head > (uint64_t)1 << 53) return false;
   int64_t exponent = d->point - (int64_t)d->count;
   if (exponent < -22 || exponent > 22) return false;
@@ -167,12 +169,41 @@ static size_t format_digits(char *to, double value) {
   return tidy(to, text);
 }
 
+/* A few digits behind the point, as people write: 12.5, 0.001. An integer below 1e15 divided by an exact power of
+ * ten rounds once, so equality proves that the text reads back as this very value. 0: not of that kind. */
+static size_t format_short(char *to, double value) {
+#if defined(FLT_EVAL_METHOD) && FLT_EVAL_METHOD == 0
+  enum { MOST_PLACES = 6 };
+  double size = fabs(value);
+  if (!(size >= 1e-4 && size < 1e9)) return 0;
+  for (int places = 1; places <= MOST_PLACES; places++) {
+    int64_t scaled = (int64_t)(size * power[places] + 0.5);
+    if ((double)scaled / power[places] != size) continue;
+    char digits[XAI__NUMBER_SIZE];
+    size_t count = xai__json_format_int(digits, scaled), len = 0, whole;
+    if (value < 0) to[len++] = '-';
+    whole = count > (size_t)places ? count - (size_t)places : 0;
+    if (whole == 0) to[len++] = '0';
+    memcpy(to + len, digits, whole);
+    len += whole;
+    to[len++] = '.';
+    for (size_t zeros = count; zeros < (size_t)places; zeros++) to[len++] = '0';
+    memcpy(to + len, digits + whole, count - whole);
+    return len + count - whole;
+  }
+#else
+  (void)to;
+  (void)value;
+#endif
+  return 0;
+}
+
 size_t xai__json_format_real(char *to, double value, bool bare) {
   size_t len = 0;
   bool whole = fabs(value) < 9007199254740992.0 && value == floor(value);
   if (whole && signbit(value)) to[len++] = '-';
   if (whole) len += xai__json_format_int(to + len, (int64_t)fabs(value));
-  else len = format_digits(to, value);
+  else if ((len = format_short(to, value)) == 0) len = format_digits(to, value);
   bool says_so = memchr(to, '.', len) != NULL || memchr(to, 'e', len) != NULL;
   if (bare || says_so) return len;
   memcpy(to + len, ".0", 2);
