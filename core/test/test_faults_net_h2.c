@@ -4,8 +4,6 @@
 #include "h2.h"
 #include "net.h"
 
-#include <signal.h>
-
 static tls_authority trusted;
 static tls_identity identity;
 
@@ -270,7 +268,6 @@ static void F22_a_window_that_is_never_opened(void) {
 
 int main(void) {
   forget_environment();
-  signal(SIGPIPE, SIG_IGN); /* the server's own */
   trusted = tls_authority_new("Trusted Test Authority");
   const tls_wish wish = {.name = "api", .issuer = &trusted.identity};
   identity = tls_make(&wish);

@@ -1,10 +1,8 @@
-/* test_faults_net_tls.c - F07, F08, F09 and F13: handshakes that stall, and certificates that nobody should trust.
+/* test_faults_net_tls.c - F07, F08, F09, F13 and F95: handshakes that stall, certificates nobody should trust.
  * SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
 #include "net.h"
 #include "tls.h"
-
-#include <signal.h>
 
 static tls_authority trusted, stranger;
 
@@ -196,9 +194,53 @@ static void F13_a_portal_that_redirects(void) {
   lb_stop(login);
 }
 
+/* ---- F95 */
+
+static volatile sig_atomic_t pipes;
+static void count_pipe(int number) {
+  (void)number;
+  pipes++;
+}
+
+/* The TLS library writes with no regard for SIGPIPE, again and again after the peer has gone. */
+static void serve_and_vanish(lb_server *s, int fd, size_t index) {
+  (void)index;
+  SSL *ssl = tls_accept(s->user, fd);
+  char some[1024];
+  if (ssl != NULL && SSL_read(ssl, some, sizeof some) > 0) lb_reset(fd);
+  SSL_free(ssl);
+}
+
+static void F95_writing_to_a_peer_that_has_gone(void) {
+  static char body[8 << 20];
+  struct sigaction mine = {.sa_handler = count_pipe}, before, after;
+  const tls_wish wish = {.name = "api", .issuer = &trusted.identity};
+  tls_identity identity = tls_make(&wish);
+  tls_server server;
+  tls_server_init(&server, &identity);
+  memset(body, ' ', sizeof body - 1);
+  pipes = 0;
+  sigaction(SIGPIPE, &mine, &before);
+  lb_server *s = lb_start_serving(serve_and_vanish, &server);
+  xai_client *client = tls_client(s, net_config());
+  for (int i = 0; i < 3; i++) {
+    net_call c;
+    net_start(client, &c, net_request("/responses", body, false));
+    net_run(client, &c);
+    CHECK_CALL(c, "failed", "unknown", XAI_ERR_RESET);
+    CHECK_INT(c.attempts, 1);
+  }
+  xai_client_free(client);
+  lb_stop(s);
+  sigaction(SIGPIPE, &before, &after);
+  CHECK(after.sa_handler == count_pipe);
+  CHECK_INT(pipes, 0);
+  tls_server_deinit(&server);
+  tls_identity_free(&identity);
+}
+
 int main(void) {
   forget_environment();
-  signal(SIGPIPE, SIG_IGN); /* the server's own */
   trusted = tls_authority_new("Trusted Test Authority");
   stranger = tls_authority_new("Some Other Authority");
   RUN(a_right_certificate_is_spoken_to);
@@ -214,6 +256,7 @@ int main(void) {
   RUN(F09_only_an_old_version);
   RUN(F13_a_portal_with_a_certificate_of_its_own);
   RUN(F13_a_portal_that_redirects);
+  RUN(F95_writing_to_a_peer_that_has_gone);
   tls_authority_free(&trusted);
   tls_authority_free(&stranger);
   return net_report("faults on the wire: TLS");

@@ -10,6 +10,8 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include <signal.h>
+
 #include "loopback.h"
 
 typedef struct tls_identity {
@@ -163,8 +165,13 @@ static inline void tls_server_deinit(tls_server *self) {
   SSL_CTX_free(self->context);
 }
 
-/* NULL when the peer would not. Nothing is shut down politely: the socket just closes. */
+/* NULL when the peer would not. Nothing is shut down politely: the socket just closes. A SIGPIPE of the server's
+ * own must not be taken for the client's. */
 static inline SSL *tls_accept(const tls_server *self, int fd) {
+  sigset_t pipe_alone;
+  sigemptyset(&pipe_alone);
+  sigaddset(&pipe_alone, SIGPIPE);
+  pthread_sigmask(SIG_BLOCK, &pipe_alone, NULL);
   SSL *ssl = SSL_new(self->context);
   SSL_set_fd(ssl, fd);
   if (SSL_accept(ssl) == 1) return ssl;
