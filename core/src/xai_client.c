@@ -229,7 +229,8 @@ static void start_attempt(slot *s) {
                                    .silence_ms = request->limits.silence_ms,
                                    .max_headers = request->limits.max_headers,
                                    .max_response = request->limits.max_response,
-                                   .stream = request->stream};
+                                   .stream = request->stream,
+                                   .compress = !request->stream && request->reply != XAI_REPLY_BYTES};
   xai_sink sink = {s, on_status, on_header, on_body, on_done};
   s->exchange = client->transport->ops->start(client->transport, &s->wire, &sink);
   if (s->exchange == NULL) {

@@ -38,6 +38,7 @@ static const end_rule end_rules[] = {
   {CURLE_PARTIAL_FILE, XAI_ERR_SHORT, "body"},
   {CURLE_WEIRD_SERVER_REPLY, XAI_ERR_HTTP, "headers"},
   {CURLE_BAD_CONTENT_ENCODING, XAI_ERR_HTTP, "body"},
+  {CURLE_WRITE_ERROR, XAI_ERR_HTTP, "body"}, /* of its own unpacking, for ours has a code */
   {CURLE_FILESIZE_EXCEEDED, XAI_ERR_TOO_BIG, "headers"},
   {CURLE_URL_MALFORMAT, XAI_ERR_URL, "resolve"},
   {CURLE_LOGIN_DENIED, XAI_ERR_URL, "resolve"}, /* a user in the URL */
@@ -177,6 +178,8 @@ static void explain(const net_exchange *x, CURLcode result, xai_code code, char 
   else if (code == XAI_ERR_TLS || code == XAI_ERR_RESET) snprintf(to, size, "%s", words);
   else if (x->head.why != NULL) snprintf(to, size, "%s", x->head.why);
   else if (code == XAI_ERR_HTTP && said(x, "chunk")) snprintf(to, size, "bad chunked encoding");
+  else if (result == CURLE_WRITE_ERROR && x->code == XAI_OK)
+    snprintf(to, size, "the compressed body goes on after its end");
   else if (code == XAI_ERR_TOO_BIG && !x->head.ended) snprintf(to, size, "a header line of the answer");
   else if (x->code == XAI_OK) snprintf(to, size, "%s", curl_easy_strerror(result));
 }

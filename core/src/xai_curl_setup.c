@@ -158,6 +158,12 @@ static bool build_headers(net_exchange *x) {
   return true;
 }
 
+/* Whatever libcurl can unpack. It does not notice when the packed data is cut, so this is for contents that show
+ * their own end, as JSON does (F38). */
+static bool set_encoding(const net_exchange *x) {
+  return curl_easy_setopt(x->easy, CURLOPT_ACCEPT_ENCODING, x->request->compress ? "" : NULL) == CURLE_OK;
+}
+
 bool xai__curl_set_request(net_exchange *x) {
   CURL *easy = x->easy;
   bool ok = build_headers(x);
@@ -167,7 +173,7 @@ bool xai__curl_set_request(net_exchange *x) {
   MAY(CURLOPT_BUFFERSIZE, x->request->stream ? 16384L : 65536L);
   /* Before 7.80 nothing would tell of a repeat without a body to rewind. */
   bool hidden = !XAI_CURL_TELLS_READY && x->request->body.len == 0 && !xai__curl_may_repeat(x);
-  return xai__curl_set_fresh(x, hidden) && set_method(easy, x->request) && ok;
+  return xai__curl_set_fresh(x, hidden) && set_encoding(x) && set_method(easy, x->request) && ok;
 }
 
 bool xai__curl_set_fresh(net_exchange *x, bool fresh) {

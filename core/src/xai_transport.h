@@ -21,7 +21,8 @@ typedef struct xai_exchange_request {
   uint32_t silence_ms; /* for an upload that does not get on; 0: none */
   size_t max_headers;
   size_t max_response;
-  bool stream; /* many small pieces are expected     */
+  bool stream;   /* many small pieces are expected     */
+  bool compress; /* ask for a compressed answer, and unpack it; its end must show in the content itself */
 } xai_exchange_request;
 
 typedef struct xai_exchange_end {

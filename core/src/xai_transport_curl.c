@@ -85,12 +85,22 @@ static void fail_in_callback(net_exchange *x, xai_code code) {
   if (x->code == XAI_OK) x->code = code;
 }
 
+/* What was not asked for would be taken for the content as it is. */
+static bool is_unasked_encoding(const net_exchange *x, xai_str name, xai_str value) {
+  return !x->request->compress && xai__str_eq_nocase(name, "content-encoding") && value.len > 0 &&
+         !xai__str_eq_nocase(value, "identity");
+}
+
 static xai_code tell_line(net_exchange *x, xai_str line) {
   xai_head_kind kind;
   xai_str name, value;
   xai_code code = xai__head_line(&x->head, line, &kind, &name, &value);
   if (code != XAI_OK) return code;
   x->owner->news = true;
+  if (kind == XAI_HEAD_FIELD && is_unasked_encoding(x, name, value)) {
+    x->head.why = "a content encoding that was not asked for";
+    return XAI_ERR_HTTP;
+  }
   if (kind == XAI_HEAD_STATUS) x->sink.status(x->sink.user, x->head.status);
   if (kind == XAI_HEAD_FIELD) return x->sink.header(x->sink.user, name, value);
   return XAI_OK;
