@@ -429,8 +429,9 @@ typedef struct xai_limits {
 } xai_limits;
 
 typedef enum xai_transport_kind {
-  XAI_TRANSPORT_CURL,    /* libcurl moves the bytes                                       */
-  XAI_TRANSPORT_SCRIPTED /* the program itself answers, through xai_wire_*: tests, simulator */
+  XAI_TRANSPORT_CURL,     /* libcurl moves the bytes                                       */
+  XAI_TRANSPORT_SCRIPTED, /* the program itself answers, through xai_wire_*: tests, simulator */
+  XAI_TRANSPORT_HOST /* the program moves the bytes, through xai_host_*: event loops with sockets of their own */
 } xai_transport_kind;
 
 /* A rate limit that is known beforehand: of one model, or (model NULL) of all calls together. 0: no limit is
@@ -712,6 +713,64 @@ XAI_API void xai_wire_status(xai_client *client, uint32_t id, int status);
 XAI_API void xai_wire_header(xai_client *client, uint32_t id, const char *name, const char *value);
 XAI_API xai_code xai_wire_body(xai_client *client, uint32_t id, const char *bytes, size_t len);
 XAI_API void xai_wire_finish(xai_client *client, uint32_t id, xai_wire_end how);
+
+/* ---------------------------------------------------------------- the host transport */
+
+/* With XAI_TRANSPORT_HOST the program has the sockets, the core has HTTP/1.1. For each request that
+ * xai_host_next hands out the program connects (and secures the connection, which is its own business: it must
+ * verify the certificate for `host`), writes what xai_host_pull gives, reads, and feeds what came:
+ *
+ *   while (xai_host_next(client, &request) == XAI_OK) connect_to(request.host, request.port, request.id);
+ *   ... connected:  while ((piece = xai_host_pull(client, id, 65536)).len > 0) write_all(piece);
+ *   ... readable:   switch (xai_host_feed(client, id, bytes, len, &taken)) ...
+ *   ... it closed or failed:  xai_host_end(client, id, XAI_HOST_CLOSED, NULL);
+ *
+ * Compression is not asked for; HTTP/2, proxies and certificates are the program's: a config with `proxy` or
+ * `ca_file` is refused with XAI_ERR_ARG. An exchange may end at any moment by a cancel or a limit: then
+ * xai_host_live is false and the program closes its connection. */
+typedef struct xai_host_request {
+  uint32_t id; /* of this exchange                                                    */
+  xai_call_id call;
+  const char *host;      /* name or address, an IPv6 one without brackets; lives as long as the client   */
+  uint16_t port;         /* written, or 443 or 80                                                         */
+  bool secure;           /* https: TLS 1.2 or later, verified                                             */
+  uint32_t connect_ms;   /* resolving and connecting; XAI_NO_LIMIT: none                                  */
+  uint32_t handshake_ms; /* TLS, likewise. Both together are watched by the core, too                     */
+  size_t len;            /* bytes of the whole request                                                    */
+} xai_host_request;
+
+/* What to do with the connection next. */
+typedef enum xai_host_wish {
+  XAI_HOST_READ, /* all bytes were taken: read on                                                    */
+  XAI_HOST_WAIT, /* the call is full: offer the bytes after *taken again when its events have been pulled */
+  XAI_HOST_KEEP, /* the answer is over, and the connection may carry another request to this origin  */
+  XAI_HOST_CLOSE /* it is over, or was not live: close the connection                                */
+} xai_host_wish;
+
+/* How a connection ended before its answer did. */
+typedef enum xai_host_end_kind {
+  XAI_HOST_CLOSED,          /* the peer closed it in order                                           */
+  XAI_HOST_RESET,           /* it broke, also within the handshake                                   */
+  XAI_HOST_RESOLVE,         /* no such host                                                          */
+  XAI_HOST_CONNECT,         /* no connection: refused, unreachable                                   */
+  XAI_HOST_CONNECT_TIMEOUT, /* no connection in time                                                 */
+  XAI_HOST_TLS,             /* the handshake failed, or the certificate did not verify: not retried  */
+  XAI_HOST_TLS_TIMEOUT      /* no handshake in time                                                  */
+} xai_host_end_kind;
+
+/* The next request that nobody has taken; XAI_MORE when none. Look after each start and step, and after each
+ * event of type RETRY. */
+XAI_API xai_code xai_host_next(xai_client *client, xai_host_request *out);
+/* Is this exchange still wanted? False after a cancel, a limit or its end. */
+XAI_API bool xai_host_live(const xai_client *client, uint32_t id);
+/* The next bytes to write, at most `most` of them, borrowed until the exchange is over; empty when all were given
+ * or it is not live. What was given counts as sent. The body is the call's own copy, not another one. */
+XAI_API xai_str xai_host_pull(xai_client *client, uint32_t id, size_t most);
+/* What came. *taken bytes of it were taken (NULL is fine). */
+XAI_API xai_host_wish xai_host_feed(xai_client *client, uint32_t id, const char *bytes, size_t len,
+                                    size_t *taken);
+/* The connection ended. detail: a few words of the cause for the message, no secrets; NULL is fine. */
+XAI_API void xai_host_end(xai_client *client, uint32_t id, xai_host_end_kind how, const char *detail);
 
 #ifdef __cplusplus
 }

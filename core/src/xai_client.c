@@ -12,9 +12,11 @@
 #include <unistd.h>
 
 #include "xai_call.h"
+#include "xai_client.h"
 #include "xai_door.h"
 #include "xai_scripted.h"
 #include "xai_timers.h"
+#include "xai_transport_host.h"
 
 enum { DEFAULT_MAX_CALLS = 16384, MOST_CALLS = 65535, DRAIN_MS = 100, LATE_MS = 1000, INDEX_BITS = 16 };
 
@@ -394,8 +396,10 @@ static xai_code check_config(const xai_config *config, const char *base_url, xai
   return check_base_url(base_url, err);
 }
 
-static xai_transport *make_transport(const xai_mem *mem, const xai_config *config, xai_error *err) {
+static xai_transport *make_transport(const xai_mem *mem, const xai_config *config, const char *base_url,
+                                     xai_error *err) {
   if (config->transport == XAI_TRANSPORT_SCRIPTED) return xai__transport_scripted_new(mem, err);
+  if (config->transport == XAI_TRANSPORT_HOST) return xai__transport_host_new(mem, config, base_url, err);
   return xai__transport_curl_new(mem, config, err);
 }
 
@@ -428,7 +432,7 @@ xai_client *xai_client_new(const xai_config *config, xai_error *err) {
   client->shared.wall_s = client->clock.wall_s(client->clock.user);
   if (xai__keys_init(&client->keys, &mem, config, err) != XAI_OK) goto fail;
   client->shared.random = config->seed ? config->seed : system_seed(client);
-  client->transport = make_transport(&mem, config, err);
+  client->transport = make_transport(&mem, config, base_url, err);
   if (client->transport == NULL || xai__gate_init(&client->shared.gate, &mem, config, err) != XAI_OK)
     goto fail;
   if (set_texts(client, config, base_url) != XAI_OK) {
@@ -501,10 +505,14 @@ int xai_client_fd(const xai_client *client) {
   return client->transport->ops->fd(client->transport);
 }
 
+/* A request that the program has not taken yet. */
+static bool request_waits(const xai_client *client) {
+  if (client->transport_kind == XAI_TRANSPORT_SCRIPTED) return xai__scripted_waiting(client->transport);
+  return client->transport_kind == XAI_TRANSPORT_HOST && xai__host_waiting(client->transport);
+}
+
 int64_t xai_client_timeout(const xai_client *client) {
-  bool request_waits =
-    client->transport_kind == XAI_TRANSPORT_SCRIPTED && xai__scripted_waiting(client->transport);
-  if (client->first_ready != NULL || client->look_at_all || request_waits) return 0;
+  if (client->first_ready != NULL || client->look_at_all || request_waits(client)) return 0;
   uint64_t now = client->clock.now_ms(client->clock.user);
   uint64_t next = next_moment(client);
   int64_t own = client->transport->ops->timeout(client->transport, now);
@@ -661,6 +669,25 @@ xai_code xai_client_next(xai_client *client, xai_event *event) {
 xai_str xai_result_header(const xai_client *client, const char *name) {
   if (client->spent == NULL || name == NULL) return xai_str_of("");
   return xai__answer_find(&client->spent->call->answer, name);
+}
+
+/* ---- for the public faces of the transports */
+
+xai_transport *xai__client_transport(const xai_client *client, xai_transport_kind kind) {
+  return client->transport_kind == kind ? client->transport : NULL;
+}
+
+uint64_t xai__client_enter(xai_client *client) {
+  read_clock(client);
+  return client->now;
+}
+
+void xai__client_leave(xai_client *client) {
+  refresh_touched(client);
+}
+
+xai_call_id xai__client_call_of(const void *sink_user) {
+  return id_of(sink_user);
 }
 
 /* ---- the scripted transport, public face */

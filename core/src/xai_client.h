@@ -1,0 +1,16 @@
+/* xai_client.h - what the public faces of the transports need of a client.
+ * SPDX-License-Identifier: MIT */
+#ifndef XAI_CLIENT_H
+#define XAI_CLIENT_H
+
+#include "xai_transport.h"
+
+/* The client's transport if it is of that kind, else NULL. */
+xai_transport *xai__client_transport(const xai_client *client, xai_transport_kind kind);
+/* Around everything that the program feeds: reads the clock; then does what the calls want. */
+uint64_t xai__client_enter(xai_client *client);
+void xai__client_leave(xai_client *client);
+/* Which call a sink belongs to. */
+xai_call_id xai__client_call_of(const void *sink_user);
+
+#endif

@@ -1,0 +1,363 @@
+/* xai_transport_host.c - the transport in which the program has the sockets: bytes out, bytes in.
+ * SPDX-License-Identifier: MIT
+ *
+ * Everything that comes is told to the sink at once, for the program is outside of any sink when it feeds. The
+ * one timer here is the limit for connecting, so that a program which forgets its own cannot hold a call.
+ */
+#include "xai_transport_host.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "xai_err.h"
+#include "xai_http1.h"
+
+#define NEVER UINT64_MAX
+
+typedef struct host_exchange {
+  struct host_exchange *next; /* in order of start */
+  const xai_exchange_request *request;
+  xai_sink sink;
+  uint32_t id;
+  bool taken;           /* handed out                                       */
+  uint64_t connect_due; /* the first byte must have been pulled by then     */
+  xai_buf head;         /* of the request; holds the key                    */
+  size_t given;         /* bytes of head and body that were pulled          */
+  xai_http1 answer;
+} host_exchange;
+
+typedef struct host {
+  xai_transport base; /* first: the two convert into each other           */
+  xai_mem mem;
+  host_exchange *first;
+  uint32_t last_id;
+  uint64_t connect_due; /* the earliest of those handed out                 */
+  bool secure;
+  uint16_t port;
+  size_t path_at;    /* where the path begins in every URL               */
+  xai_str authority; /* host and port as written, for the Host header    */
+  char name[256];    /* the host without brackets                        */
+  char authority_text[264];
+} host;
+
+static host *host_of(const xai_transport *base) {
+  return (host *)(uintptr_t)base;
+}
+
+static host_exchange *find(const xai_transport *base, uint32_t id) {
+  host_exchange *x = host_of(base)->first;
+  while (x != NULL && x->id != id) x = x->next;
+  return x;
+}
+
+static void destroy(host *self, host_exchange *x) {
+  if (x->head.ptr != NULL) xai__wipe(x->head.ptr, x->head.len);
+  xai__buf_deinit(&x->head);
+  xai__http1_deinit(&x->answer);
+  xai__free(&self->mem, x, sizeof *x);
+}
+
+static void drop(host *self, host_exchange *x) {
+  host_exchange **link = &self->first;
+  while (*link != x) link = &(*link)->next;
+  *link = x->next;
+  destroy(self, x);
+}
+
+/* ---- the request's bytes */
+
+static size_t request_len(const host_exchange *x) {
+  return x->head.len + x->request->body.len;
+}
+
+static void add_field(xai_buf *head, const char *name, xai_str value, xai_code *code) {
+  const xai_str parts[] = {xai_str_of(name), {": ", 2}, value, {"\r\n", 2}};
+  for (size_t i = 0; i < 4 && *code == XAI_OK; i++) *code = xai__buf_add(head, parts[i].ptr, parts[i].len);
+}
+
+/* A method that usually has a body says that it has none; the others say nothing. */
+static bool tells_length(const xai_exchange_request *request) {
+  static const char *const methods[] = {"POST", "PUT", "PATCH"};
+  for (size_t i = 0; i < 3; i++)
+    if (strcmp(request->method, methods[i]) == 0) return true;
+  return request->body.len > 0;
+}
+
+static xai_code write_head(const host *self, const xai_exchange_request *request, xai_buf *head) {
+  const char *path = request->url + self->path_at;
+  const xai_str parts[] = {xai_str_of(request->method), {" ", 1}, xai_str_of(path), {" HTTP/1.1\r\n", 11}};
+  char length[24];
+  xai_code code = XAI_OK;
+  /* Room for all at once: a buffer that grows leaves copies of the key behind. */
+  size_t size = strlen(request->method) + strlen(path) + self->authority.len + 160;
+  for (size_t i = 0; i < request->header_count; i++)
+    size += strlen(request->headers[i].name) + strlen(request->headers[i].value) + 4;
+  if (xai__buf_reserve(head, size) != XAI_OK) return XAI_ERR_NOMEM;
+  for (size_t i = 0; i < 4 && code == XAI_OK; i++) code = xai__buf_add(head, parts[i].ptr, parts[i].len);
+  add_field(head, "Host", self->authority, &code);
+  for (size_t i = 0; i < request->header_count; i++)
+    add_field(head, request->headers[i].name, xai_str_of(request->headers[i].value), &code);
+  add_field(head, "Accept-Encoding", xai_str_of("identity"), &code);
+  snprintf(length, sizeof length, "%zu", request->body.len);
+  if (tells_length(request)) add_field(head, "Content-Length", xai_str_of(length), &code);
+  return code == XAI_OK ? xai__buf_add(head, "\r\n", 2) : code;
+}
+
+/* ---- the transport's side */
+
+static xai_exchange *host_start(xai_transport *base, const xai_exchange_request *request,
+                                const xai_sink *sink) {
+  host *self = host_of(base);
+  host_exchange *x = xai__alloc(&self->mem, sizeof *x);
+  if (x == NULL) return NULL;
+  *x = (host_exchange){.request = request, .sink = *sink, .connect_due = NEVER};
+  xai__buf_init(&x->head, &self->mem, SIZE_MAX / 2);
+  xai__http1_init(&x->answer, &self->mem, request->max_headers, request->max_response,
+                  strcmp(request->method, "HEAD") == 0);
+  if (write_head(self, request, &x->head) != XAI_OK) {
+    destroy(self, x);
+    return NULL;
+  }
+  x->id = ++self->last_id;
+  host_exchange **link = &self->first;
+  while (*link != NULL) link = &(*link)->next;
+  *link = x;
+  return (xai_exchange *)(void *)x;
+}
+
+static void host_cancel(xai_transport *base, xai_exchange *exchange) {
+  drop(host_of(base), (host_exchange *)(void *)exchange);
+}
+
+static void host_resume(xai_transport *base, xai_exchange *exchange) {
+  (void)base;
+  (void)exchange;
+}
+
+static int host_fd(const xai_transport *base) {
+  (void)base;
+  return -1;
+}
+
+static void host_alarm(xai_transport *base, uint64_t at, uint64_t now) {
+  (void)base;
+  (void)at;
+  (void)now;
+}
+
+static int64_t host_timeout(const xai_transport *base, uint64_t now) {
+  uint64_t due = host_of(base)->connect_due;
+  if (due == NEVER) return -1;
+  return due > now ? (int64_t)(due - now) : 0;
+}
+
+static void host_free(xai_transport *base) {
+  host *self = host_of(base);
+  while (self->first != NULL) drop(self, self->first);
+  xai_mem mem = self->mem;
+  xai__free(&mem, self, sizeof *self);
+}
+
+/* ---- how an exchange ends */
+
+/* As for libcurl: a request whose body has not begun cannot be executed, so its head alone does not count. */
+static bool may_have_sent(const host_exchange *x) {
+  return x->request->body.len > 0 ? x->given > x->head.len : x->given > 0;
+}
+
+static const char *phase_of(const host *self, const host_exchange *x) {
+  if (x->answer.head.ended) return "body";
+  if (x->answer.head.bytes > 0 || x->answer.line.len > 0) return "headers";
+  if (x->given == 0) return self->secure ? "handshake" : "connect";
+  return x->given < request_len(x) ? "send" : "wait";
+}
+
+static void tell_end(host *self, host_exchange *x, xai_code code, const char *phase, const char *detail) {
+  xai_exchange_end end = {.code = code, .sent = may_have_sent(x), .phase = phase};
+  if (detail != NULL) {
+    char words[400];
+    xai__str_copy(words, sizeof words, xai_str_of(detail));
+    xai__redact(words);
+    xai__str_copy(end.detail, sizeof end.detail, xai_str_of(words));
+  }
+  xai_sink sink = x->sink;
+  drop(self, x);
+  sink.done(sink.user, &end);
+}
+
+static void tell_unconnected(host *self, host_exchange *x, xai_code code, const char *phase,
+                             const char *why) {
+  char words[400];
+  snprintf(words, sizeof words, "%s%s%s", self->name, why != NULL && *why ? ": " : "",
+           why != NULL ? why : "");
+  tell_end(self, x, code, phase, words);
+}
+
+/* ---- a step: only the limit for connecting */
+
+static void find_connect_due(host *self) {
+  self->connect_due = NEVER;
+  for (const host_exchange *x = self->first; x != NULL; x = x->next)
+    if (x->connect_due < self->connect_due) self->connect_due = x->connect_due;
+}
+
+static xai_code host_step(xai_transport *base, uint64_t now, uint32_t wait_ms) {
+  host *self = host_of(base);
+  (void)wait_ms;
+  if (now < self->connect_due) return XAI_OK;
+  for (host_exchange *x = self->first, *next; x != NULL; x = next) {
+    next = x->next;
+    if (x->connect_due <= now) tell_unconnected(self, x, XAI_ERR_CONNECT, "connect", "no connection in time");
+  }
+  find_connect_due(self);
+  return XAI_OK;
+}
+
+static const xai_transport_ops host_ops = {host_start, host_cancel, host_resume,  host_step,
+                                           host_alarm, host_fd,     host_timeout, host_free};
+
+/* ---- a new one */
+
+static bool parse_port(host *self, xai_str text) {
+  unsigned port = 0;
+  for (size_t i = 0; i < text.len; i++) {
+    if (text.ptr[i] < '0' || text.ptr[i] > '9' || port > UINT16_MAX) return false;
+    port = port * 10 + (unsigned)(text.ptr[i] - '0');
+  }
+  self->port = (uint16_t)port;
+  return port > 0 && port <= UINT16_MAX;
+}
+
+/* scheme://host[:port][/path], whose beginning the client has checked. */
+static bool parse_origin(host *self, const char *url) {
+  self->secure = strncmp(url, "https", 5) == 0;
+  self->port = self->secure ? 443 : 80;
+  const char *from = strstr(url, "://") + 3;
+  xai_str authority = {from, strcspn(from, "/")};
+  self->path_at = (size_t)(from - url) + authority.len;
+  const char *bracket = *from == '[' ? memchr(from, ']', authority.len) : NULL;
+  xai_str name = {from, strcspn(from, ":/")};
+  if (bracket != NULL) name = (xai_str){from + 1, (size_t)(bracket - from) - 1};
+  const char *rest = bracket != NULL ? bracket + 1 : name.ptr + name.len;
+  xai_str port = {rest, (size_t)(from + authority.len - rest)};
+  if (name.len == 0 || name.len >= sizeof self->name || authority.len >= sizeof self->authority_text)
+    return false;
+  if (port.len > 0 && (*port.ptr != ':' || !parse_port(self, (xai_str){port.ptr + 1, port.len - 1})))
+    return false;
+  memcpy(self->name, name.ptr, name.len);
+  memcpy(self->authority_text, authority.ptr, authority.len);
+  self->authority = (xai_str){self->authority_text, authority.len};
+  return true;
+}
+
+xai_transport *xai__transport_host_new(const xai_mem *mem, const xai_config *config, const char *base_url,
+                                       xai_error *err) {
+  bool proxied = config->proxy != NULL && *config->proxy != '\0';
+  if (proxied || config->ca_file != NULL) {
+    xai__fail(err, XAI_ERR_ARG, "%s is the host's business with this transport",
+              proxied ? "proxy" : "ca_file");
+    return NULL;
+  }
+  host *self = xai__alloc(mem, sizeof *self);
+  if (self == NULL) {
+    xai__fail(err, XAI_ERR_NOMEM, NULL);
+    return NULL;
+  }
+  self->base.ops = &host_ops;
+  self->mem = *mem;
+  self->connect_due = NEVER;
+  if (parse_origin(self, base_url)) return &self->base;
+  host_free(&self->base);
+  xai__fail(err, XAI_ERR_URL, "base_url has no usable host and port");
+  return NULL;
+}
+
+/* ---- the program's side */
+
+static host_exchange *first_waiting(const xai_transport *base) {
+  host_exchange *x = host_of(base)->first;
+  while (x != NULL && x->taken) x = x->next;
+  return x;
+}
+
+static uint64_t limit_from(uint64_t now, const xai_exchange_request *request, bool secure) {
+  if (request->connect_ms == XAI_NO_LIMIT || (secure && request->handshake_ms == XAI_NO_LIMIT)) return NEVER;
+  return now + request->connect_ms + (secure ? request->handshake_ms : 0);
+}
+
+bool xai__host_next(xai_transport *base, uint64_t now, xai_host_request *out, void **sink_user) {
+  host *self = host_of(base);
+  host_exchange *x = first_waiting(base);
+  if (x == NULL) return false;
+  x->taken = true;
+  x->connect_due = limit_from(now, x->request, self->secure);
+  if (x->connect_due < self->connect_due) self->connect_due = x->connect_due;
+  *out = (xai_host_request){.id = x->id,
+                            .host = self->name,
+                            .port = self->port,
+                            .secure = self->secure,
+                            .connect_ms = x->request->connect_ms,
+                            .handshake_ms = x->request->handshake_ms,
+                            .len = request_len(x)};
+  *sink_user = x->sink.user;
+  return true;
+}
+
+bool xai__host_waiting(const xai_transport *base) {
+  return first_waiting(base) != NULL;
+}
+
+bool xai__host_live(const xai_transport *base, uint32_t id) {
+  return find(base, id) != NULL;
+}
+
+xai_str xai__host_pull(xai_transport *base, uint32_t id, size_t most) {
+  host_exchange *x = find(base, id);
+  if (x == NULL) return xai_str_of("");
+  x->connect_due = NEVER; /* the earliest of all is found again when it is due */
+  xai_str from = xai__buf_str(&x->head);
+  size_t at = x->given;
+  if (at >= from.len) {
+    at -= from.len;
+    from = x->request->body;
+  }
+  size_t len = from.len - at < most ? from.len - at : most;
+  x->given += len;
+  return (xai_str){len > 0 ? from.ptr + at : "", len};
+}
+
+xai_host_wish xai__host_feed(xai_transport *base, uint32_t id, const char *bytes, size_t len, size_t *taken) {
+  host_exchange *x = find(base, id);
+  size_t none;
+  if (taken == NULL) taken = &none;
+  *taken = 0;
+  if (x == NULL) return XAI_HOST_CLOSE;
+  xai_code code = xai__http1_feed(&x->answer, &x->sink, bytes, len, taken);
+  if (code == XAI_MORE) return XAI_HOST_WAIT;
+  if (code == XAI_OK && x->answer.state != XAI_HTTP1_DONE) return XAI_HOST_READ;
+  bool clean = code == XAI_OK && *taken == len && x->given == request_len(x);
+  bool keep = clean && xai__http1_may_reuse(&x->answer);
+  const char *phase = code == XAI_OK ? "done" : phase_of(host_of(base), x);
+  tell_end(host_of(base), x, code, phase, code == XAI_OK ? NULL : x->answer.why);
+  return keep ? XAI_HOST_KEEP : XAI_HOST_CLOSE;
+}
+
+static void end_connected(host *self, host_exchange *x, xai_host_end_kind how, const char *detail) {
+  xai_code code = how == XAI_HOST_CLOSED ? xai__http1_close(&x->answer) : XAI_ERR_RESET;
+  tell_end(self, x, code, code == XAI_OK ? "done" : phase_of(self, x), code == XAI_OK ? NULL : detail);
+}
+
+void xai__host_end(xai_transport *base, uint32_t id, xai_host_end_kind how, const char *detail) {
+  host *self = host_of(base);
+  host_exchange *x = find(base, id);
+  if (x == NULL) return;
+  switch (how) {
+    case XAI_HOST_CLOSED:
+    case XAI_HOST_RESET: end_connected(self, x, how, detail); return;
+    case XAI_HOST_RESOLVE: tell_unconnected(self, x, XAI_ERR_RESOLVE, "resolve", detail); return;
+    case XAI_HOST_CONNECT: tell_unconnected(self, x, XAI_ERR_CONNECT, "connect", detail); return;
+    case XAI_HOST_CONNECT_TIMEOUT: tell_unconnected(self, x, XAI_ERR_CONNECT, "connect", detail); return;
+    case XAI_HOST_TLS: tell_unconnected(self, x, XAI_ERR_TLS, "handshake", detail); return;
+    case XAI_HOST_TLS_TIMEOUT: tell_unconnected(self, x, XAI_ERR_CONNECT, "handshake", detail); return;
+  }
+}
