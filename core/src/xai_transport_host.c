@@ -355,7 +355,7 @@ void xai__host_end(xai_transport *base, uint32_t id, xai_host_end_kind how, cons
     case XAI_HOST_CLOSED:
     case XAI_HOST_RESET: end_connected(self, x, how, detail); return;
     case XAI_HOST_RESOLVE: tell_unconnected(self, x, XAI_ERR_RESOLVE, "resolve", detail); return;
-    case XAI_HOST_CONNECT: tell_unconnected(self, x, XAI_ERR_CONNECT, "connect", detail); return;
+    case XAI_HOST_CONNECT:
     case XAI_HOST_CONNECT_TIMEOUT: tell_unconnected(self, x, XAI_ERR_CONNECT, "connect", detail); return;
     case XAI_HOST_TLS: tell_unconnected(self, x, XAI_ERR_TLS, "handshake", detail); return;
     case XAI_HOST_TLS_TIMEOUT: tell_unconnected(self, x, XAI_ERR_CONNECT, "handshake", detail); return;

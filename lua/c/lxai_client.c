@@ -16,13 +16,14 @@
 #include <time.h>
 
 #define SMALL_BYTES 4096
+#define HOST_BYTES 256
 #define BLIND_MS 10            /* between steps of a client that moves bytes but has no descriptor */
 #define MANUAL_WALL 1767225600 /* 2026-01-01, where a manual clock starts unless told */
 
 typedef struct lxai_client {
   xai_client *client; /* NULL once closed                                  */
   xai_mem mem;
-  bool scripted;     /* there is no network to watch                      */
+  bool blind;        /* there is no network of ours to watch              */
   bool manual;       /* the clock moves by advance() alone                */
   uint64_t now_ms;   /* of the manual clock                               */
   int64_t wall_s;    /* ... and what time of day it was at 0              */
@@ -221,7 +222,7 @@ static xai_breaker_options check_breaker(lua_State *L, int table) {
 
 /* Leaves the texts on the stack, so that they live until the client has copied them. */
 static xai_config check_config(lua_State *L, int at) {
-  static const char *const transports[] = {"curl", "scripted", NULL};
+  static const char *const transports[] = {"curl", "scripted", "host", NULL}; /* as xai_transport_kind */
   static const char *const http[] = {"1.1", "2", NULL};
   static const char *const clocks[] = {"system", "manual", NULL};
   xai_config config = XAI_CONFIG_INIT;
@@ -233,7 +234,7 @@ static xai_config check_config(lua_State *L, int at) {
   config.seed = lxai_opt_count(L, at, "client", "seed");
   config.max_calls = opt_count32(L, at, "client", "max_calls");
   config.max_connections = opt_count32(L, at, "client", "max_connections");
-  if (opt_choice(L, at, "client", "transport", transports) == 1) config.transport = XAI_TRANSPORT_SCRIPTED;
+  config.transport = (xai_transport_kind)opt_choice(L, at, "client", "transport", transports);
   if (opt_choice(L, at, "client", "clock", clocks) == 1) config.clock.now_ms = manual_now_ms;
   config.require_staple = lxai_opt_bool(L, at, "client", "require_staple");
   if (opt_choice(L, at, "client", "http", http) == 1) config.http_version = XAI_HTTP_2;
@@ -255,7 +256,7 @@ static int core_client(lua_State *L) {
   memset(self, 0, sizeof *self);
   self->mem = config.mem;
   self->wall_s = wall_s;
-  self->scripted = config.transport == XAI_TRANSPORT_SCRIPTED;
+  self->blind = config.transport != XAI_TRANSPORT_CURL;
   lxai_set_type(L, LXAI_HERE, LXAI_CLIENT_MT);
   if (config.clock.now_ms != NULL) {
     self->manual = true;
@@ -796,6 +797,73 @@ static int client_wire_finish(lua_State *L) {
   return 0;
 }
 
+/* ---- the host transport ---- */
+
+static void push_limit(lua_State *L, uint32_t ms) {
+  lua_pushnumber(L, ms == XAI_NO_LIMIT ? HUGE_VAL : ms / 1000.0);
+}
+
+/* handle:host_next() -> id, call, host, port, secure, connect, handshake | nil. The last two in seconds. */
+static int client_host_next(lua_State *L) {
+  char host[HOST_BYTES];
+  xai_host_request request;
+  lxai_client *self = check_client(L);
+  if (xai_host_next(self->client, &request) != XAI_OK) return push_nothing(L);
+  strncpy(host, request.host, sizeof host - 1); /* a push may run a finalizer that closes the client */
+  host[sizeof host - 1] = '\0';
+  lxai_push_whole(L, request.id);
+  lxai_push_whole(L, request.call.id);
+  lua_pushstring(L, host);
+  lua_pushinteger(L, request.port);
+  lua_pushboolean(L, request.secure);
+  push_limit(L, request.connect_ms);
+  push_limit(L, request.handshake_ms);
+  return 7;
+}
+
+static int client_host_live(lua_State *L) {
+  lua_pushboolean(L, xai_host_live(check_open(L)->client, to_wire(L, 2)));
+  return 1;
+}
+
+/* handle:host_pull(id, most) -> the next bytes to write, at most so many; "" when there are none */
+static int client_host_pull(lua_State *L) {
+  uint64_t most;
+  lxai_client *self = check_client(L);
+  if (!lxai_to_whole(L, 3, &most) || most == 0) return luaL_argerror(L, 3, "a number of bytes");
+  xai_str piece = xai_host_pull(self->client, to_wire(L, 2), most < SIZE_MAX ? (size_t)most : SIZE_MAX);
+  return push_lent(L, self, PUSH_HEADER, &piece);
+}
+
+/* handle:host_feed(id, bytes [, from]) -> "read" | "wait" | "keep" | "close", the place of the first byte not taken.
+ * "wait": the call is full, offer the rest after its events have been pulled. */
+static int client_host_feed(lua_State *L) {
+  static const char *const wishes[] = {"read", "wait", "keep", "close"};
+  lxai_client *self = check_client(L);
+  uint64_t from = 1;
+  size_t len, taken;
+  luaL_checktype(L, 3, LUA_TSTRING);
+  const char *bytes = lua_tolstring(L, 3, &len);
+  if (!lua_isnoneornil(L, 4) && !lxai_to_whole(L, 4, &from)) from = 0;
+  if (from < 1 || from > len + 1) return luaL_argerror(L, 4, "not a place in the bytes");
+  size_t skip = (size_t)from - 1;
+  xai_host_wish wish = xai_host_feed(self->client, to_wire(L, 2), bytes + skip, len - skip, &taken);
+  lua_pushstring(L, wishes[wish]);
+  lxai_push_whole(L, skip + taken + 1);
+  return 2;
+}
+
+/* handle:host_end(id, how [, detail]) */
+static int client_host_end(lua_State *L) {
+  static const char *const ends[] = {"closed",          "reset", "resolve",     "connect",
+                                     "connect_timeout", "tls",   "tls_timeout", NULL};
+  int how = lxai_choose(L, "host_end", "how", luaL_checkstring(L, 3), ends);
+  const char *detail = luaL_optstring(L, 4, NULL); /* may make a string: first */
+  lxai_client *self = check_client(L);
+  xai_host_end(self->client, to_wire(L, 2), (xai_host_end_kind)how, detail);
+  return 0;
+}
+
 /* ---- core.wait ---- */
 
 typedef struct watch {
@@ -812,7 +880,7 @@ static void watch_client(watch *w, const lxai_client *self) {
   sooner(w, self->manual ? 0 : xai_client_timeout(self->client));
   int fd = xai_client_fd(self->client);
   if (fd >= 0) w->set[w->count++] = (struct pollfd){.fd = fd, .events = POLLIN};
-  else if (!self->scripted) sooner(w, BLIND_MS);
+  else if (!self->blind) sooner(w, BLIND_MS);
 }
 
 /* core.wait({handle...} [, timeout]) -> true when one of them wants a step, false when the time passed. A
@@ -859,6 +927,11 @@ static const luaL_Reg client_methods[] = {{"start", client_start},
                                           {"wire_header", client_wire_header},
                                           {"wire_body", client_wire_body},
                                           {"wire_finish", client_wire_finish},
+                                          {"host_next", client_host_next},
+                                          {"host_live", client_host_live},
+                                          {"host_pull", client_host_pull},
+                                          {"host_feed", client_host_feed},
+                                          {"host_end", client_host_end},
                                           {NULL, NULL}};
 static const luaL_Reg client_functions[] = {{"client", core_client}, {"wait", core_wait}, {NULL, NULL}};
 
