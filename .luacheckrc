@@ -4,5 +4,9 @@ max_line_length = 120
 exclude_files = { "build" }
 
 files["lua"] = { std = "lua51+lua52+lua53+lua54+luajit" }
+files["lua/xai/ngx.lua"] = { std = "ngx_lua" }
+files["lua/xai/ngx"] = { std = "ngx_lua" }
+files["spec/hosts/nginx"] = { std = "ngx_lua" }
+files["examples/nginx"] = { std = "ngx_lua" }
 files["spec"] = { std = "max+busted" }
 files["rockspec"] = { std = "+rockspec", ignore = { "631" } }

@@ -506,6 +506,7 @@ local function new(options, level)
   if key == nil then return nil, fault end
   local sim = wish and simulator(wish, options.seed) or nil
   local base_url = options.base_url or environment "XAI_BASE_URL" or DEFAULT_URL
+  local host = loop.host()
   local link, err = links.new({
     api_key = key or nil, base_url = base_url, user_agent = options.user_agent, ca_file = options.ca_file,
     proxy = options.proxy, seed = options.seed, max_calls = options.max_calls,
@@ -513,7 +514,7 @@ local function new(options, level)
     require_staple = options.require_staple, limits = limits_of("xai.new", options, level),
     rates = options.rates, rates_fixed = options.learn_rates == false,
     breaker = rates.check_breaker(options.breaker, level),
-    transport = sim and "scripted" or "curl", clock = sim and "manual" or "system",
+    transport = sim and "scripted" or host and host.transport or "curl", clock = sim and "manual" or "system",
   }, sim)
   if not link and err.kind == "usage" and (options.base_url or err.code ~= "url") then
     error("xai.new: " .. err.message, level)

@@ -7,6 +7,7 @@ local loop = require "xai.loop"
 --- @class xai
 --- @field new fun(options: xai.Options?): xai.Client?, xai.Error?
 --- @field sim table  the simulator, loaded when first used
+--- @field ngx table  inside nginx: the streaming relay and the limits shared by its workers, likewise
 local xai = {
   version = core.version,
   new = client.new,
@@ -27,7 +28,7 @@ local xai = {
   schema = require "xai.schema",
 }
 
-local lazy = { sim = "xai.sim" }
+local lazy = { sim = "xai.sim", ngx = "xai.ngx" }
 
 return setmetatable(xai, {
   __index = function(self, name)

@@ -1,5 +1,6 @@
 --- A client's line to the core: starts calls, gives each event to the call it belongs to, ends them once.
 -- SPDX-License-Identifier: MIT
+local carrier = require "xai.carrier"
 local core = require "xai.core"
 local errors = require "xai.error"
 local loop = require "xai.loop"
@@ -36,6 +37,7 @@ local function hold(self, on)
   if self.held == on or self.done then return end
   self.held = on
   self.link:hold(self.id, on)
+  if self.room_line and not on then loop.wake(self.room_line) end
 end
 
 local function enqueue(self, event)
@@ -176,6 +178,7 @@ local function settle(self, result, headers)
   self.holder = nil
   tell(self)
   loop.wake(self)
+  if self.line then loop.wake(self.line) end
 end
 
 -- Made beforehand: when it is needed there may be no room for another.
@@ -261,6 +264,7 @@ local function route(self, id, kind, ...)
   elseif call then
     take_event(call, kind, ...)
     loop.wake(call)
+    if kind == "retry" and call.line then loop.wake(call.line) end
   end
   return true
 end
@@ -293,10 +297,47 @@ function Link:due()
   return timer or sim
 end
 
+-- The requests that wait for a socket of the host's go to the threads of their calls.
+local function hand_out(self)
+  while self.handle do
+    local id, call_id, name, port, secure, connect, handshake = self.handle:host_next()
+    local call = id and self.calls[call_id]
+    if not id then return end
+    if call then
+      call.to_carry = { id = id, host = name, port = port, secure = secure, connect = connect, handshake = handshake,
+        origin = name .. ":" .. port }
+      if call.line then loop.wake(call.line) end
+    end
+  end
+end
+
 --- Move bytes; wait at most that long for some.
 function Link:crank(seconds)
   self.inside = true
-  return leave(self, self.handle:step(seconds))
+  local ok, err = leave(self, self.handle:step(seconds))
+  if self.carried then hand_out(self) end
+  return ok, err
+end
+
+--- A host has fed bytes or an end: the events go to their calls, and time may have another meaning now.
+function Link:fed()
+  while self:take() do end -- luacheck: ignore 542
+  if self.handle then self:ring() end
+end
+
+--- In a host: see to it that what is due next is done in time.
+function Link:ring()
+  local host = loop.host()
+  if not host or self.virtual then return end
+  if self.carried then hand_out(self) end
+  local due = self:due()
+  if due then host.alarm(due) end
+end
+
+--- In a host: look after the threads of the calls.
+--- @return number? seconds  until the next time
+function Link:tend()
+  return self.carried and carrier.tend(loop.host(), self) or nil
 end
 
 local function start(self, request)
@@ -312,6 +353,11 @@ local function make_room(self)
   for _ = 1, self.handle:pending() + 1 do
     if not self:take() then break end
   end
+end
+
+local function cannot_carry(call, fault)
+  call:cancel()
+  return errors.new { kind = "usage", code = "state", message = "no call can be made here: " .. tostring(fault) }
 end
 
 --- Start a call.
@@ -346,6 +392,11 @@ function Link:start(request, traits)
     ends_wanted = 0,                   -- how many wait for its end
     parts = {},                        -- string[]: text deltas
     waiters = nil,                     -- of the loop
+    line = nil,                        -- carried: where its thread waits, with the next four
+    room_line = nil,                   -- ... where bytes wait for room
+    starter = nil,                     -- ... the coroutine that started it
+    to_carry = nil,                    -- ... the request whose turn it is
+    unseen = false,                    -- ... its thread was woken and has not run since
     holder = nil,                      -- the stream whose end is being waited for
     done = false,
     value = nil,
@@ -357,6 +408,11 @@ function Link:start(request, traits)
     attempts = nil,
   }, call_mt)
   self.calls[id] = call
+  if self.carried then
+    local ok, fault = carrier.start(loop.host(), call)
+    if not ok then return nil, cannot_carry(call, fault) end
+  end
+  self:ring()
   return call
 end
 
@@ -390,6 +446,7 @@ function Link:cancel(id)
     table.insert(self.dropped, id)
   else
     self.handle:cancel(id)
+    self:ring()
   end
 end
 
@@ -426,6 +483,8 @@ local function new(config, sim)
   local self = setmetatable({
     handle = handle,
     virtual = config.clock == "manual",
+    carried = config.transport == "host", -- the host has the sockets
+    tended = core.now(), -- when the threads of its calls were looked after
     sim = sim,
     sim_due = nil,   -- seconds until the simulator's next step, as it last said
     synced = 0,      -- how far the handle's clock has followed the loop's

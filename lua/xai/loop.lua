@@ -8,7 +8,11 @@
 -- Time: with real clients it is the monotonic clock. When every open client is simulated, time is virtual: it
 -- stands still while anything can happen and then jumps to the next moment that something is due, so a
 -- simulated delay of an hour takes no time and always ends the same.
+--
+-- Inside an event loop that is not ours (a host, see xai.hosted) nothing turns here: waiting parks the host's
+-- coroutine, and the host calls `pump`. nginx is noticed by itself, another host is adopted.
 local core = require "xai.core"
+local hosts = require "xai.hosted"
 
 local unpack = table.unpack or unpack
 
@@ -19,6 +23,7 @@ local scheduler                                  -- nil outside run
 local sleepers = {}                              -- { due, task }, earliest first
 local clock = { time = 0, real = core.now() }
 local interrupt                                  -- called each turn, see on_interrupt
+local hosted                                     -- waits in our place; false: no host, nil: not looked yet
 
 local LONGEST = 3600 -- seconds in one wait of the system's; then we look again
 local GLANCE = 0.1   -- ... while somebody wants to be asked about interrupts
@@ -106,6 +111,7 @@ end
 
 --- Something happened to a subject: whoever waits for it looks again, in the order they came.
 local function wake(subject)
+  if hosted then hosted.host.wake(subject) end
   if not subject.waiters or not next(subject.waiters) then return end
   local list = {}
   for task in pairs(subject.waiters) do list[#list + 1] = task end
@@ -161,6 +167,44 @@ end
 local function earlier(a, b)
   if not a or not b then return a or b end
   return math.min(a, b)
+end
+
+-- ------------------------------------------------------------------ hosts
+
+local function clients()
+  local i = 0
+  return function()
+    repeat i = i + 1 until open[i] or i > opened
+    return open[i]
+  end
+end
+
+--- From now on wait inside an event loop that is not ours. Before the first client is opened.
+--- @param host xai.Host
+local function adopt(host)
+  hosted = hosts.new(host, clients, take_events)
+end
+
+-- What waits in our place, if anything does.
+local function host_around()
+  if hosted == nil then
+    hosted = false
+    local ngx = _G.ngx
+    if type(ngx) == "table" and ngx.socket and ngx.thread and ngx.timer then adopt(require("xai.ngx").host) end
+  end
+  return hosted
+end
+
+--- The host around us, if there is one.
+--- @return xai.Host?
+local function host()
+  return host_around() and hosted.host or nil
+end
+
+--- For a host: do what is due and give every event to its call.
+--- @return number? seconds  call again by then; nil: nothing is in flight
+local function pump()
+  return hosted and hosted:pump() or nil
 end
 
 -- The calls in flight over real connections, and the next moment that anything is due.
@@ -245,6 +289,7 @@ end
 --- @param timeout number?  seconds
 --- @return boolean held  false: the time was up
 local function wait(subject, check, timeout)
+  if host_around() then return hosted:wait(subject, check, timeout) end
   local limit = timeout and now() + timeout
   while not check(subject) do
     if limit and now() >= limit then return false end
@@ -264,6 +309,7 @@ local function never() return false end
 --- @param seconds number
 local function sleep(seconds)
   if type(seconds) ~= "number" or seconds ~= seconds then error("xai.sleep: seconds must be a number", 2) end
+  if host_around() then return hosted:sleep(math.max(0, seconds)) end
   local task = current_task()
   if task then return park(task, nil, now() + math.max(0, seconds)) end
   wait({}, never, math.max(0, seconds))
@@ -280,7 +326,8 @@ local function is_done(task) return task.done end
 --- Wait for the task's end.
 --- @return any ...  what its function returned; an error in it is raised here again, with its traceback
 function Task:wait()
-  if tasks[coroutine.running() or self] == self then error("a task cannot wait for itself", 2) end
+  local current = hosted and hosted:current() or tasks[coroutine.running() or self]
+  if current == self then error("a task cannot wait for itself", 2) end
   self.waited = true
   wait(self, is_done)
   if self.failed then
@@ -297,7 +344,7 @@ end
 
 local function start(fn, ...)
   local task = setmetatable({
-    thread = coroutine.create(fn),
+    thread = not hosted and coroutine.create(fn) or nil, -- a host gives its own
     scheduler = scheduler,
     name = name_of(fn),
     arguments = { n = select("#", ...), ... },
@@ -311,18 +358,26 @@ local function start(fn, ...)
     fault = nil,     -- what was raised
     traceback = nil,
   }, task_mt)
+  if hosted then
+    task.arguments = nil
+    hosted:start(task, fn, ...)
+    return task
+  end
   tasks[task.thread] = task
   scheduler.live[task] = true
   push(task)
   return task
 end
 
---- Start a function as a task of the running scheduler; it begins when the caller next waits.
+--- Start a function as a task of the running scheduler; it begins when the caller next waits. Inside a host no
+--- scheduler is needed, and it may begin at once.
 --- @param fn function
 --- @return xai.Task
 local function spawn(fn, ...)
   if type(fn) ~= "function" then error("xai.spawn: a function is needed, not a " .. type(fn), 2) end
-  if not scheduler then error("xai.spawn: there is no scheduler here: call it inside xai.run", 2) end
+  if not host_around() and not scheduler then
+    error("xai.spawn: there is no scheduler here: call it inside xai.run", 2)
+  end
   return start(fn, ...)
 end
 
@@ -356,6 +411,7 @@ end
 --- @return any ...  what the function returned
 local function run(fn, ...)
   if type(fn) ~= "function" then error("xai.run: a function is needed, not a " .. type(fn), 2) end
+  if host_around() then return hosted:run(fn, ...) end
   if scheduler then return fn(...) end
   local self = { ready = { first = 1, last = 0 }, live = {}, failures = {}, serial = 0 }
   scheduler = self
@@ -410,12 +466,13 @@ local function compact()
 end
 
 --- A client was opened; the loop holds it weakly. It offers handle, virtual, synced, and the methods
---- take() -> took an event?, busy() -> has calls?, due() -> seconds or nil, crank(seconds).
+--- take() -> took an event?, busy() -> has calls?, due() -> seconds or nil, crank(seconds), tend() -> likewise.
 local function watch(client)
   if opened >= compact_at then compact() end
   client.synced = now()
   opened = opened + 1
   open[opened] = client
+  if hosted and hosted.host.watch then hosted.host.watch(client) end
 end
 
 --- A client was closed.
@@ -442,6 +499,9 @@ return {
   wait = wait,
   wake = wake,
   now = now,
+  adopt = adopt,
+  host = host,
+  pump = pump,
   watch = watch,
   unwatch = unwatch,
   follow = follow,

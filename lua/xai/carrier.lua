@@ -1,0 +1,126 @@
+--- Carries the requests of a call over a host's own sockets, for as long as the call lives.
+-- SPDX-License-Identifier: MIT
+--
+-- Sockets of a host may belong to the request they were made in (nginx), so each call has a thread of its own,
+-- started by whoever started the call: it sees to the attempts one after another and ends with the call. An
+-- attempt has a thread below it, so that a cancel ends it wherever it is parked.
+local core = require "xai.core"
+
+local PIECE = 65536
+local TICK = 0.4 -- seconds between two looks at whether the threads are still there
+
+local function is_live(link, id)
+  return link.handle ~= nil and link.handle:host_live(id)
+end
+
+local function finish(link, id, how, detail)
+  if not link.handle then return end
+  link.handle:host_end(id, how, detail)
+  link:fed()
+end
+
+-- The head goes out together with the start of the body, which is all of it most of the time.
+local function write(host, link, id, socket)
+  while is_live(link, id) do
+    local piece = link.handle:host_pull(id, PIECE)
+    if piece == "" then return true end
+    if #piece < PIECE then piece = piece .. link.handle:host_pull(id, PIECE) end
+    local ok, fault = host.send(socket, piece)
+    if not ok then return false, fault end
+  end
+  return true
+end
+
+-- What the call has no room for waits here, and so the socket waits, and so the server.
+local function feed(host, call, id, bytes)
+  local link, at = call.link, 1
+  while link.handle do
+    local wish, rest = link.handle:host_feed(id, bytes, at)
+    link:fed()
+    if wish ~= "wait" then return wish end
+    host.wait(call.room_line, not call.held and 0.01 or nil)
+    at = rest
+  end
+  return "close"
+end
+
+local function read(host, call, id, socket)
+  while true do
+    local bytes, fault = host.receive(socket)
+    if not bytes then
+      finish(call.link, id, fault == "closed" and "closed" or "reset", fault)
+      return "close"
+    end
+    local wish = feed(host, call, id, bytes)
+    if wish ~= "read" then return wish end
+  end
+end
+
+local function exchange(host, call, request)
+  local link, id = call.link, request.id
+  local socket, how, detail = host.connect(request)
+  if not socket then return finish(link, id, how, detail) end
+  local wish, ok, fault = "close", write(host, link, id, socket)
+  if ok then wish = read(host, call, id, socket) else finish(link, id, "reset", fault) end
+  if wish == "keep" then host.keep(socket, request) else host.close(socket) end
+end
+
+local function guarded_exchange(host, call, request)
+  local ok, fault = pcall(exchange, host, call, request)
+  if not ok then
+    host.report(tostring(fault))
+    finish(call.link, request.id, "reset", "the host failed")
+  end
+  host.wake(call.line)
+end
+
+--- Runs in a thread of the host's from the call's start to its end.
+local function carry(host, call)
+  local link, thread, id = call.link, nil, nil
+  while not call.done or (id and is_live(link, id)) do
+    local request = call.to_carry
+    if request then
+      call.to_carry, id = nil, request.id
+      thread = host.spawn(guarded_exchange, host, call, request)
+    else
+      host.wait(call.line)
+      call.unseen = false
+    end
+    if thread and not is_live(link, id) then
+      host.kill(thread)
+      thread = nil
+    end
+    -- Who started it has ended; if they dropped it the collector cancels it, and nobody else may make it run.
+    if not call.done and host.is_over(call.starter) then collectgarbage("step", 100) end
+  end
+  if thread then host.kill(thread) end
+end
+
+--- Have a call carried, from here on.
+--- @return boolean ok
+--- @return string? fault  the host cannot do that here
+local function start(host, call)
+  call.line, call.room_line = {}, {}
+  call.starter = coroutine.running()
+  return pcall(host.spawn, carry, host, call)
+end
+
+--- A host may end our threads with the request they belong to, and tells nobody. Each call's thread is woken now
+--- and then; one that has not run until the next time is gone, and so is who waited for the call.
+--- @return number seconds  until it is to be called again
+local function tend(host, link)
+  local passed = core.now() - link.tended
+  if passed < TICK then return TICK - passed end
+  link.tended = core.now()
+  for _, call in pairs(link.calls) do
+    if call.unseen then
+      call:cancel()
+    else
+      call.unseen = true
+      host.wake(call.line)
+    end
+  end
+  return TICK
+end
+
+return { start = start, tend = tend }
