@@ -677,13 +677,16 @@ xai_transport *xai__client_transport(const xai_client *client, xai_transport_kin
   return client->transport_kind == kind ? client->transport : NULL;
 }
 
-uint64_t xai__client_enter(xai_client *client) {
+bool xai__client_enter(xai_client *client, uint64_t *now) {
+  if (xai__door_enter(&client->door, NULL) != XAI_OK) return false;
   read_clock(client);
-  return client->now;
+  *now = client->now;
+  return true;
 }
 
 void xai__client_leave(xai_client *client) {
   refresh_touched(client);
+  xai__door_leave(&client->door);
 }
 
 xai_call_id xai__client_call_of(const void *sink_user) {

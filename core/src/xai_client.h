@@ -7,8 +7,9 @@
 
 /* The client's transport if it is of that kind, else NULL. */
 xai_transport *xai__client_transport(const xai_client *client, xai_transport_kind kind);
-/* Around everything that the program feeds: reads the clock; then does what the calls want. */
-uint64_t xai__client_enter(xai_client *client);
+/* Around everything that the program feeds: enter by the door and read the clock (false: another thread is inside),
+ * then do what the calls want and leave. */
+bool xai__client_enter(xai_client *client, uint64_t *now);
 void xai__client_leave(xai_client *client);
 /* Which call a sink belongs to. */
 xai_call_id xai__client_call_of(const void *sink_user);

@@ -9,11 +9,13 @@ static xai_transport *host_transport(const xai_client *client) {
 
 xai_code xai_host_next(xai_client *client, xai_host_request *out) {
   xai_transport *transport = host_transport(client);
-  void *user;
-  if (transport == NULL || !xai__host_waiting(transport)) return XAI_MORE;
-  xai__host_next(transport, xai__client_enter(client), out, &user);
-  out->call = xai__client_call_of(user);
-  return XAI_OK;
+  uint64_t now;
+  void *user = NULL;
+  if (transport == NULL || !xai__client_enter(client, &now)) return XAI_MORE;
+  bool found = xai__host_next(transport, now, out, &user);
+  if (found) out->call = xai__client_call_of(user);
+  xai__client_leave(client);
+  return found ? XAI_OK : XAI_MORE;
 }
 
 bool xai_host_live(const xai_client *client, uint32_t id) {
@@ -28,9 +30,9 @@ xai_str xai_host_pull(xai_client *client, uint32_t id, size_t most) {
 
 xai_host_wish xai_host_feed(xai_client *client, uint32_t id, const char *bytes, size_t len, size_t *taken) {
   xai_transport *transport = host_transport(client);
+  uint64_t now;
   if (taken != NULL) *taken = 0;
-  if (transport == NULL) return XAI_HOST_CLOSE;
-  xai__client_enter(client);
+  if (transport == NULL || !xai__client_enter(client, &now)) return XAI_HOST_CLOSE;
   xai_host_wish wish = xai__host_feed(transport, id, bytes, len, taken);
   xai__client_leave(client);
   return wish;
@@ -38,8 +40,8 @@ xai_host_wish xai_host_feed(xai_client *client, uint32_t id, const char *bytes, 
 
 void xai_host_end(xai_client *client, uint32_t id, xai_host_end_kind how, const char *detail) {
   xai_transport *transport = host_transport(client);
-  if (transport == NULL) return;
-  xai__client_enter(client);
+  uint64_t now;
+  if (transport == NULL || !xai__client_enter(client, &now)) return;
   xai__host_end(transport, id, how, detail);
   xai__client_leave(client);
 }
