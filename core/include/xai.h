@@ -553,11 +553,11 @@ typedef struct xai_request {
   void *user;         /* comes back in every event                                             */
   const char *model;  /* whose rate limits hold; NULL: only those of all calls together        */
   int priority;       /* -9 .. 9: each step counts as 10 s of waiting in line                  */
-  uint64_t
-    tokens; /* that it will use, for tokens_per_minute; 0: a fourth of the body's bytes, 32,768 at most  */
-  const char
-    *idempotency_key; /* sent as Idempotency-Key with each attempt of this call; NULL: none. The API does
-                                  not document one: it changes nothing about what is repeated              */
+  uint64_t tokens;    /* that it will use, for tokens_per_minute; 0: guessed, a fourth of the body's bytes
+                         and 32,768 at most, corrected by what earlier answers of the model used */
+  /* Sent as Idempotency-Key with each attempt of this call; NULL: none. The API does not document one, so it
+   * changes nothing about what is repeated. */
+  const char *idempotency_key;
 } xai_request;
 #define XAI_REQUEST_INIT XAI_SIZED(xai_request)
 
@@ -619,6 +619,7 @@ typedef struct xai_attempt {
   uint32_t started_ms; /* since the call's start                                           */
   uint32_t took_ms;
   uint32_t waited_ms; /* backoff before it                                                */
+  uint32_t queued_ms; /* ... and then in line for a rate limit                            */
   char request_id[64];
   uint64_t tokens; /* the total of its usage, as the API told; 0: it did not            */
   uint64_t bytes;  /* of the answer's body, decompressed                                */

@@ -8,7 +8,7 @@ enum {
   MIN_ATTEMPTS = 30,
   FAILED_PERCENT = 95,
   WINDOW_MS = 5000,
-  PROBE_MS = 1000, /* between probes, give or take a fourth                                  */
+  PROBE_MS = 900, /* between probes, give or take a fourth                                  */
   RAMP_MS = 2000,
   RAMP_FAILURES = 5 /* so many in the ramp, and half of what ended there, open it again        */
 };

@@ -49,10 +49,11 @@ xai_call *xai__call_new(xai_call_shared *shared, xai_request_copy *request, uint
   }
   call->shared = shared;
   call->request = *request;
-  call->started_at = now;
+  call->started_at = call->queued_at = now;
   call->deadline_at = after(now, request->limits.deadline_ms);
   call->ticket.priority = request->priority;
   call->ticket.tokens = request->tokens;
+  call->ticket.is_guess = request->tokens_guessed;
   call->ticket.deadline_at = call->deadline_at;
   xai__answer_init(&call->answer, &shared->mem, request->reply, request->stream, &request->limits);
   call->answer.range_asked = asks_for_range(request);
@@ -113,8 +114,8 @@ static void advise(xai_call *call, uint64_t now) {
   result->retryable = call->error.retryable;
   result->repeatable = result->retryable && result->counts.answered == 0 && result->counts.unknown == 0;
   if (!result->retryable) return;
-  uint32_t wait_ms =
-    longer(call->error.retry_after_ms, xai__gate_advice(&call->shared->gate, &call->ticket, now));
+  uint32_t wait_ms = longer(call->error.retry_after_ms,
+                            xai__gate_advice(&call->shared->gate, xai_str_of(call->request.model), now));
   if (wait_ms == 0)
     wait_ms = xai__backoff_ms((uint32_t)call->attempt_count + 1, limits->backoff_base_ms,
                               limits->backoff_max_ms, xai__random(&call->shared->random));
@@ -222,6 +223,7 @@ static xai_code add_attempt(xai_call *call, uint64_t now) {
     .phase = "connect",
     .started_ms = (uint32_t)(now - call->started_at),
     .waited_ms = call->waited_ms,
+    .queued_ms = (uint32_t)(now - call->queued_at),
   };
   call->attempt_at = now;
   return XAI_OK;
@@ -346,8 +348,9 @@ static void obey_verdict(xai_call *call, uint64_t now) {
   else conclude(call, now, verdict->outcome, verdict->reason);
 }
 
-static void next_attempt(xai_call *call) {
+static void next_attempt(xai_call *call, uint64_t now) {
   xai__answer_reset(&call->answer);
+  call->queued_at = now;
   enter(call, CALL_QUEUED);
 }
 
@@ -433,7 +436,7 @@ static void give_up(xai_call *call, uint64_t now, xai_code code) {
 
 static void wake(xai_call *call, uint64_t now) {
   if (now >= call->deadline_at) fail_without_attempt(call, now, XAI_ERR_DEADLINE);
-  else if (now >= call->wake_at) next_attempt(call);
+  else if (now >= call->wake_at) next_attempt(call, now);
 }
 
 void xai__call_tick(xai_call *call, uint64_t now) {

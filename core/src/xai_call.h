@@ -46,6 +46,7 @@ typedef struct xai_call {
   uint64_t last_data_at;  /* data event, likewise                                */
   uint64_t events_rested; /* data events read when all was read the last time    */
   uint32_t waited_ms;     /* backoff before the attempt in flight                */
+  uint64_t queued_at;     /* it has been QUEUED since                            */
   bool retry_due;         /* a RETRY event has not been taken                    */
   xai_ticket ticket;      /* for the gate                                        */
   xai_outcome outcome;    /* of the attempt that failed last; NONE: there is none */

@@ -29,7 +29,8 @@ static xai_code check_rates(const xai_config *config, xai_error *err) {
 xai_code xai__gate_init(xai_gate *self, const xai_mem *mem, const xai_config *config, xai_error *err) {
   xai_code code = check_rates(config, err);
   size_t count = code == XAI_OK ? config->rate_count : 0;
-  xai_code made = xai__limiter_init(&self->limiter, mem, config->rates, count, !config->rates_fixed);
+  xai_code made = xai__limiter_init(&self->limiter, mem, config->rates, count, !config->rates_fixed,
+                                    config->limits.retry_after_max_ms);
   if (!xai__breaker_init(&self->breaker, &config->breaker) && code == XAI_OK)
     code = xai__fail(err, XAI_ERR_ARG, "breaker: failed_percent is at most 100, window_ms at least 100");
   if (made != XAI_OK) xai__fail(err, made, NULL);
@@ -115,9 +116,9 @@ void xai__gate_done(xai_gate *self, xai_ticket *ticket, uint64_t now, const xai_
   if (health == XAI_HEALTH_ALIVE) xai__breaker_alive(&self->breaker, now, passed_at);
 }
 
-uint32_t xai__gate_advice(const xai_gate *self, const xai_ticket *ticket, uint64_t now) {
+uint32_t xai__gate_advice(const xai_gate *self, xai_str model, uint64_t now) {
   uint32_t breaker_ms = 0;
-  uint64_t at = ticket->lane != NULL ? ticket->lane->blocked_until : 0;
+  uint64_t at = xai__limiter_blocked_until(&self->limiter, model);
   xai__breaker_blocks(&self->breaker, now, &breaker_ms);
   uint64_t lane_ms = at > now ? at - now : 0;
   return lane_ms > breaker_ms ? (uint32_t)lane_ms : breaker_ms;

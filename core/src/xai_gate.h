@@ -36,7 +36,7 @@ void xai__gate_status(xai_gate *self, const xai_ticket *ticket, uint64_t now, in
 /* When to call next; UINT64_MAX: only after another call of these. */
 uint64_t xai__gate_wake_at(const xai_gate *self);
 /* How long a caller had better wait before another call; 0: as long as it likes. */
-uint32_t xai__gate_advice(const xai_gate *self, const xai_ticket *ticket, uint64_t now);
+uint32_t xai__gate_advice(const xai_gate *self, xai_str model, uint64_t now);
 bool xai__gate_is_open(const xai_gate *self); /* the breaker is: no attempt passes but a probe */
 
 /* Does this status say that no service answers behind the address? */

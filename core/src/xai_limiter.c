@@ -13,6 +13,8 @@ enum {
   LONGEST_PAUSE_MS = 8000, /* ... up to this                                                   */
   PACED_MS = 10000,        /* after a pause: one by one for so long                            */
   PLAIN_GAP_US = 10000,    /* between two of them where no rate is known                       */
+  WHOLE_GUESS = 256,
+  MOST_A_GUESS = 64 * WHOLE_GUESS,
   SHUT_STRIKES = 10,
   SHUT_AFTER_MS = 30000,
   FIRST_SHUT_MS = 10000,
@@ -42,8 +44,9 @@ static xai_lane *add_lane(xai_limiter *self, xai_str model) {
 }
 
 xai_code xai__limiter_init(xai_limiter *self, const xai_mem *mem, const xai_rate *rates, size_t count,
-                           bool learns) {
-  *self = (xai_limiter){.mem = *mem, .learns = learns, .longest_block_ms = LONGEST_BLOCK_MS};
+                           bool learns, uint32_t longest_block_ms) {
+  *self = (xai_limiter){.mem = *mem, .learns = learns, .longest_block_ms = longest_block_ms};
+  if (longest_block_ms == 0) self->longest_block_ms = LONGEST_BLOCK_MS;
   lane_init(&self->all, xai_str_of(""));
   lane_init(&self->nameless, xai_str_of(""));
   for (size_t i = 0; i < count; i++) {
@@ -89,16 +92,22 @@ static bool has_name(const xai_lane *lane, xai_str model) {
   return model.len == len && memcmp(lane->model, model.ptr, len) == 0;
 }
 
+static size_t find_lane(const xai_limiter *self, xai_str model) {
+  size_t i = 0;
+  while (i < self->count && !has_name(self->lanes[i], model)) i++;
+  return i;
+}
+
 /* The one used last stands first, so that a client of one model finds it at once. */
 static xai_lane *lane_of(xai_limiter *self, xai_str model, uint64_t now) {
   if (model.len == 0) return &self->nameless;
-  for (size_t i = 0; i < self->count; i++) {
-    xai_lane *lane = self->lanes[i];
-    if (!has_name(lane, model)) continue;
+  size_t i = find_lane(self, model);
+  if (i < self->count) {
+    xai_lane *found = self->lanes[i];
     self->lanes[i] = self->lanes[0];
-    self->lanes[0] = lane;
-    lane->used_at = now;
-    return lane;
+    self->lanes[0] = found;
+    found->used_at = now;
+    return found;
   }
   if (self->count == XAI_MOST_LANES) make_room(self);
   xai_lane *lane = add_lane(self, model);
@@ -190,23 +199,30 @@ static uint64_t gap_us(xai_lane *lane, uint64_t now) {
   return is_paced(lane, now) ? PLAIN_GAP_US : 0;
 }
 
-static void pace(xai_lane *lane, uint64_t now, uint64_t *random) {
+static uint64_t pace(xai_lane *lane, uint64_t now, uint64_t *random) {
   uint64_t gap = gap_us(lane, now);
-  if (gap == 0) return;
+  if (gap == 0) return 0;
   uint64_t jittered = gap / 2 + ((xai__random(random) * gap) >> 32);
   lane->pace_at_us = later(lane->pace_at_us, now * 1000) + jittered;
+  return jittered;
+}
+
+/* Whoever was let go and did not go makes room for the next one at once. */
+static void step_aside(xai_lane *lane, uint64_t gap) {
+  lane->pace_at_us -= at_most(gap, lane->pace_at_us);
 }
 
 static void book(xai_lane *lane, const xai_ticket *ticket, uint64_t now) {
   lane->running++;
   xai__window_add(&lane->second, now, 1);
   xai__window_add(&lane->minute, now, 1);
-  xai__window_add(&lane->tokens, now, ticket->tokens);
+  xai__window_add(&lane->tokens, now, ticket->booked);
 }
 
 static void grant(xai_limiter *self, xai_ticket *ticket, uint64_t now, uint64_t *random, bool from_line) {
-  if (from_line || is_paced(ticket->lane, now)) pace(ticket->lane, now, random);
-  if (has_caps(&self->all) && from_line) pace(&self->all, now, random);
+  bool paced = from_line || is_paced(ticket->lane, now);
+  ticket->gap_us = paced ? pace(ticket->lane, now, random) : 0;
+  ticket->all_gap_us = from_line && has_caps(&self->all) ? pace(&self->all, now, random) : 0;
   book(ticket->lane, ticket, now);
   book(&self->all, ticket, now);
   ticket->granted_at = now;
@@ -228,11 +244,17 @@ static bool passes_as_probe(xai_lane *lane, uint64_t now, uint64_t *random) {
 
 /* ---- asking */
 
+static uint64_t expected_tokens(const xai_lane *lane, const xai_ticket *ticket) {
+  if (!ticket->is_guess || lane->tokens_a_guess == 0 || ticket->tokens > UINT32_MAX) return ticket->tokens;
+  uint64_t tokens = ticket->tokens * lane->tokens_a_guess / WHOLE_GUESS;
+  return tokens > 0 ? tokens : 1;
+}
+
 static bool may_go_at_once(xai_limiter *self, xai_lane *lane, const xai_ticket *ticket, uint64_t now) {
   if (xai__line_count(&lane->line) > 0) return false;
   if (self->waiting > 0 && has_caps(&self->all)) return false; /* others may wait for what all share */
-  return ready_at(lane, now, ticket->tokens, false) <= now &&
-         ready_at(&self->all, now, ticket->tokens, false) <= now;
+  return ready_at(lane, now, ticket->booked, false) <= now &&
+         ready_at(&self->all, now, ticket->booked, false) <= now;
 }
 
 static void join(xai_limiter *self, xai_ticket *ticket) {
@@ -242,18 +264,24 @@ static void join(xai_limiter *self, xai_ticket *ticket) {
   self->wake_at = 0;
 }
 
+static xai_admission turned_away(xai_ticket *ticket) {
+  ticket->lane = NULL;
+  return XAI_ADMIT_NEVER;
+}
+
 xai_admission xai__limiter_ask(xai_limiter *self, xai_ticket *ticket, xai_str model, uint64_t now,
                                uint64_t *random, uint64_t *at) {
   xai_lane *lane = lane_of(self, model, now);
   xai_waiter *waiter = &ticket->waiter;
   ticket->lane = lane;
+  ticket->booked = expected_tokens(lane, ticket);
   if (waiter->number == 0) { /* a retry stands where it first stood */
     waiter->number = ++self->numbers;
     waiter->rank = (int64_t)now - (int64_t)ticket->priority * XAI_PRIORITY_MS;
   }
   if (lane->shut_ms > 0) {
     *at = lane->shut_until;
-    if (!passes_as_probe(lane, now, random)) return XAI_ADMIT_NEVER;
+    if (!passes_as_probe(lane, now, random)) return turned_away(ticket);
     grant(self, ticket, now, random, false);
     return XAI_ADMIT_GO;
   }
@@ -262,18 +290,23 @@ xai_admission xai__limiter_ask(xai_limiter *self, xai_ticket *ticket, xai_str mo
     return XAI_ADMIT_GO;
   }
   uint64_t ahead = xai__line_before(&lane->line, waiter->rank, waiter->number);
-  *at = soonest(self, lane, now, ahead + 1, ticket->tokens);
-  if (*at >= ticket->deadline_at) return XAI_ADMIT_NEVER;
+  *at = soonest(self, lane, now, ahead + 1, ticket->booked);
+  if (*at >= ticket->deadline_at) return turned_away(ticket);
   join(self, ticket);
   return XAI_ADMIT_WAIT;
 }
 
-void xai__limiter_leave(xai_limiter *self, xai_ticket *ticket) {
-  if (ticket->state != TICKET_WAITING) return;
+static void leave_line(xai_limiter *self, xai_ticket *ticket) {
   xai__line_leave(&ticket->lane->line, &ticket->waiter);
   ticket->state = TICKET_IDLE;
   self->waiting--;
   self->wake_at = 0;
+}
+
+void xai__limiter_leave(xai_limiter *self, xai_ticket *ticket) {
+  if (ticket->state != TICKET_WAITING) return;
+  leave_line(self, ticket);
+  ticket->lane = NULL;
 }
 
 /* ---- whose turn it is */
@@ -287,12 +320,16 @@ static xai_ticket *hopeless_one(xai_limiter *self, xai_lane *lane, uint64_t now,
   xai_ticket *first = first_of(lane);
   *at = lane->shut_until;
   if (lane->shut_ms > 0) return first;
-  *at = soonest(self, lane, now, 1, first->tokens);
+  *at = soonest(self, lane, now, 1, first->booked);
   if (*at >= first->deadline_at) return first;
   *at = lane->blocked_until;
   if (!lane->sweep_due) return NULL;
-  for (xai_waiter *w = &first->waiter; w != NULL; w = xai__line_next(w))
+  xai_waiter *w = xai__line_from(&lane->line, lane->sweep_rank, lane->sweep_number);
+  for (; w != NULL; w = xai__line_next(w)) {
+    lane->sweep_rank = w->rank;
+    lane->sweep_number = w->number;
     if (((xai_ticket *)w)->deadline_at <= lane->blocked_until) return (xai_ticket *)w;
+  }
   lane->sweep_due = false;
   return NULL;
 }
@@ -314,7 +351,7 @@ static void look_at_lane(xai_limiter *self, xai_lane *lane, uint64_t now, turn *
   xai_ticket *first = first_of(lane);
   if (first == NULL || t->hopeless != NULL) return;
   t->hopeless = hopeless_one(self, lane, now, &t->at);
-  uint64_t ready = ready_at(lane, now, first->tokens, true);
+  uint64_t ready = ready_at(lane, now, first->booked, true);
   if (ready > now) t->wake_at = ready < t->wake_at ? ready : t->wake_at;
   else if (is_before(first, t->first)) t->first = first;
 }
@@ -332,13 +369,13 @@ xai_ticket *xai__limiter_next(xai_limiter *self, uint64_t now, uint64_t *random,
     return t.hopeless;
   }
   /* What all share is given to the first in any line, or to nobody. */
-  uint64_t shared_at = t.first != NULL ? ready_at(&self->all, now, t.first->tokens, true) : 0;
+  uint64_t shared_at = t.first != NULL ? ready_at(&self->all, now, t.first->booked, true) : 0;
   if (t.first == NULL || shared_at > now) {
     self->wake_at = t.first != NULL && shared_at < t.wake_at ? shared_at : t.wake_at;
     return NULL;
   }
   *what = XAI_ADMIT_GO;
-  xai__limiter_leave(self, t.first);
+  leave_line(self, t.first);
   grant(self, t.first, now, random, true);
   return t.first;
 }
@@ -349,6 +386,12 @@ xai_ticket *xai__limiter_evict(xai_limiter *self) {
   for (size_t i = 0; i < self->count && first == NULL; i++) first = first_of(self->lanes[i]);
   xai__limiter_leave(self, first);
   return first;
+}
+
+uint64_t xai__limiter_blocked_until(const xai_limiter *self, xai_str model) {
+  size_t i = model.len > 0 ? find_lane(self, model) : self->count;
+  const xai_lane *lane = i < self->count ? self->lanes[i] : &self->nameless;
+  return lane->shut_ms > 0 ? lane->shut_until : lane->blocked_until;
 }
 
 size_t xai__limiter_place(const xai_ticket *ticket) {
@@ -371,6 +414,8 @@ static void block(xai_lane *lane, uint64_t until) {
   lane->blocked_until = until;
   lane->paced_until = until + PACED_MS;
   lane->sweep_due = true;
+  lane->sweep_rank = INT64_MIN;
+  lane->sweep_number = 0;
 }
 
 static void shut(xai_lane *lane, uint64_t now, uint64_t *random) {
@@ -424,12 +469,21 @@ static void answered(xai_limiter *self, xai_lane *lane, const xai_ticket *ticket
 static void settle(xai_lane *lane, const xai_ticket *ticket, uint64_t now, const xai_attempt_report *report) {
   bool nothing = report->outcome_class == XAI_ATTEMPT_NOT_SENT;
   bool free = nothing || (report->outcome_class == XAI_ATTEMPT_REFUSED && !report->has_tokens);
-  uint64_t tokens = free ? 0 : report->has_tokens ? report->tokens : ticket->tokens;
+  uint64_t tokens = free ? 0 : report->has_tokens ? report->tokens : ticket->booked;
   lane->running--;
-  xai__window_correct(&lane->tokens, now, ticket->granted_at, ticket->tokens, tokens);
+  xai__window_correct(&lane->tokens, now, ticket->granted_at, ticket->booked, tokens);
   if (!nothing) return;
   xai__window_correct(&lane->second, now, ticket->granted_at, 1, 0);
   xai__window_correct(&lane->minute, now, ticket->granted_at, 1, 0);
+}
+
+/* Guesses go by bytes; what those of this model come to is an average in which the last answers weigh most. */
+static void learn_to_guess(xai_lane *lane, const xai_ticket *ticket, const xai_attempt_report *report) {
+  if (!ticket->is_guess || !report->has_tokens || report->outcome_class != XAI_ATTEMPT_ANSWERED) return;
+  uint64_t used = at_most(report->tokens, UINT32_MAX) * WHOLE_GUESS / (ticket->tokens + 1);
+  used = later(1, at_most(used, MOST_A_GUESS));
+  uint64_t before = lane->tokens_a_guess;
+  lane->tokens_a_guess = (uint32_t)(before == 0 ? used : (before * 7 + used + 4) / 8);
 }
 
 void xai__limiter_done(xai_limiter *self, xai_ticket *ticket, uint64_t now, const xai_attempt_report *report,
@@ -437,9 +491,15 @@ void xai__limiter_done(xai_limiter *self, xai_ticket *ticket, uint64_t now, cons
   if (ticket->state != TICKET_RUNNING) return;
   xai_lane *lane = ticket->lane;
   ticket->state = TICKET_IDLE;
+  ticket->lane = NULL;
   self->wake_at = 0;
+  learn_to_guess(lane, ticket, report);
   settle(lane, ticket, now, report);
   settle(&self->all, ticket, now, report);
+  if (report->outcome_class == XAI_ATTEMPT_NOT_SENT && ticket->granted_at == now) {
+    step_aside(lane, ticket->gap_us);
+    step_aside(&self->all, ticket->all_gap_us);
+  }
   if (self->learns) learn(lane, &report->hint, now);
   if (report->too_many && self->learns) refused(self, lane, ticket, now, report, random);
   else if (report->outcome_class == XAI_ATTEMPT_ANSWERED) answered(self, lane, ticket, now, report);

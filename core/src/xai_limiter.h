@@ -42,16 +42,19 @@ typedef struct xai_lane {
   uint32_t running;
   xai_line line;
   uint64_t blocked_until;
-  bool sweep_due;       /* blocked for longer than before: some may wait in vain                */
-  uint32_t cut_to;      /* requests a second after a 429, before it grows again; 0: none        */
-  uint32_t cut_from;    /* ... and before it                                                    */
-  uint64_t cut_at;      /* the last one; attempts older than that do not cut again              */
-  uint32_t strikes;     /* cuts since something was answered                                    */
-  uint64_t struck_at;   /* the first of them                                                    */
-  uint32_t shut_ms;     /* 0: not shut                                                          */
-  uint64_t shut_until;  /* the next probe                                                       */
-  uint64_t paced_until; /* one by one even those who never stood in line                        */
-  uint64_t pace_at_us;  /* the next one                                                         */
+  bool sweep_due;     /* blocked for longer than before: some may wait in vain ...            */
+  int64_t sweep_rank; /* ... from here on in the line                                         */
+  uint64_t sweep_number;
+  uint32_t tokens_a_guess; /* what the answers used, in 256ths of what was guessed; 0: not known  */
+  uint32_t cut_to;         /* requests a second after a 429, before it grows again; 0: none        */
+  uint32_t cut_from;       /* ... and before it                                                    */
+  uint64_t cut_at;         /* the last one; attempts older than that do not cut again              */
+  uint32_t strikes;        /* cuts since something was answered                                    */
+  uint64_t struck_at;      /* the first of them                                                    */
+  uint32_t shut_ms;        /* 0: not shut                                                          */
+  uint64_t shut_until;     /* the next probe                                                       */
+  uint64_t paced_until;    /* one by one even those who never stood in line                        */
+  uint64_t pace_at_us;     /* the next one                                                         */
   uint64_t used_at;
 } xai_lane;
 
@@ -66,11 +69,14 @@ typedef struct xai_ticket {
   xai_waiter waiter; /* first, so that the one can be had from the other */
   void *user;
   int priority;         /* -9 .. 9                                              */
-  uint64_t tokens;      /* estimate for one attempt                             */
+  uint64_t tokens;      /* told by the caller, or guessed ...                    */
+  bool is_guess;        /* ... then earlier answers of the lane correct it      */
   uint64_t deadline_at; /* UINT64_MAX: none                                     */
   xai_ticket_state state;
-  xai_lane *lane; /* while it waits or runs                               */
+  xai_lane *lane;  /* while it waits or runs, else NULL                    */
+  uint64_t booked; /* tokens                                               */
   uint64_t granted_at;
+  uint64_t gap_us, all_gap_us; /* that it put between itself and the next one          */
 } xai_ticket;
 
 typedef enum xai_admission {
@@ -102,9 +108,9 @@ typedef struct xai_attempt_report {
   xai_rate_hint hint;
 } xai_attempt_report;
 
-/* `rates` is copied. XAI_ERR_NOMEM: deinit it all the same. */
+/* `rates` is copied; longest_block_ms 0: two minutes. XAI_ERR_NOMEM: deinit it all the same. */
 xai_code xai__limiter_init(xai_limiter *self, const xai_mem *mem, const xai_rate *rates, size_t count,
-                           bool learns);
+                           bool learns, uint32_t longest_block_ms);
 void xai__limiter_deinit(xai_limiter *self);
 
 /* May this call send now? With NEVER `*at` is the earliest moment at which one could. `model` may be empty. */
@@ -120,6 +126,8 @@ void xai__limiter_leave(xai_limiter *self, xai_ticket *ticket);
 /* The attempt is over. Nothing if none runs. */
 void xai__limiter_done(xai_limiter *self, xai_ticket *ticket, uint64_t now, const xai_attempt_report *report,
                        uint64_t *random);
+/* Nobody of that model is let go before; 0: no such moment. */
+uint64_t xai__limiter_blocked_until(const xai_limiter *self, xai_str model);
 /* From 1 on, in the line of its lane; 0: it does not wait. */
 size_t xai__limiter_place(const xai_ticket *ticket);
 

@@ -97,6 +97,16 @@ xai_waiter *xai__line_first(const xai_line *line) {
   return at;
 }
 
+xai_waiter *xai__line_from(const xai_line *line, int64_t rank, uint64_t number) {
+  xai_waiter *found = NULL;
+  for (xai_waiter *at = line->root; at != NULL;) {
+    bool earlier = is_before(at, rank, number);
+    if (!earlier) found = at;
+    at = earlier ? at->right : at->left;
+  }
+  return found;
+}
+
 xai_waiter *xai__line_next(const xai_waiter *waiter) {
   if (waiter->right != NULL) {
     xai_waiter *at = waiter->right;

@@ -32,5 +32,7 @@ size_t xai__line_ahead(const xai_waiter *waiter);
 size_t xai__line_before(const xai_line *line, int64_t rank, uint64_t number);
 xai_waiter *xai__line_first(const xai_line *line); /* NULL: nobody waits */
 xai_waiter *xai__line_next(const xai_waiter *waiter);
+/* The first one that is not before that rank and number. */
+xai_waiter *xai__line_from(const xai_line *line, int64_t rank, uint64_t number);
 
 #endif

@@ -291,6 +291,7 @@ xai_code xai__request_init(xai_request_copy *copy, const xai_mem *mem, const xai
   copy->model = keep_cstr(&copy->text, request->model ? request->model : "");
   copy->priority = request->priority;
   copy->tokens = tokens_of(request);
+  copy->tokens_guessed = request->tokens == 0;
   add_headers(copy, defaults, request);
   if (request->idempotency_key != NULL)
     add_header(copy, "Idempotency-Key", keep_cstr(&copy->text, request->idempotency_key));

@@ -25,8 +25,9 @@ typedef struct xai_request_copy {
   bool repeatable;   /* an attempt of unknown outcome may be repeated      */
   const char *model; /* "": not told                                       */
   int priority;
-  uint64_t tokens;   /* estimate: never 0                                  */
-  xai_limits limits; /* resolved                                           */
+  uint64_t tokens;     /* never 0                                            */
+  bool tokens_guessed; /* ... from the body's size                           */
+  xai_limits limits;   /* resolved                                           */
   void *user;
   xai_buf text; /* where the strings above live: the copy may be moved */
   size_t header_room;

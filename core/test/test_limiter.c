@@ -24,7 +24,7 @@ static void open_with(const xai_rate *rates, size_t count) {
   b.now = 1000000;
   b.random = 7;
   xai_mem mem = xai__mem(NULL);
-  CHECK_INT(xai__limiter_init(&b.limiter, &mem, rates, count, true), XAI_OK);
+  CHECK_INT(xai__limiter_init(&b.limiter, &mem, rates, count, true, 0), XAI_OK);
 }
 
 static void finish(void) {
@@ -325,6 +325,27 @@ static void one_limit_for_all_is_shared_in_the_order_of_coming(void) {
   finish();
 }
 
+static void guesses_are_corrected_by_what_answers_used(void) {
+  const xai_rate rates[] = {{.model = "m", .tokens_per_minute = 100000}};
+  open_with(rates, 1);
+  xai_attempt_report used = fine;
+  used.has_tokens = true;
+  used.tokens = 100; /* a tenth of each guess */
+  xai_ticket *t = ticket(0, 1000, 0);
+  t->is_guess = true;
+  CHECK_INT(ask(t, "m"), XAI_ADMIT_GO);
+  done(t, used);
+  int passed = 0;
+  for (int i = 0; i < 1500; i++) {
+    t = ticket(0, 1000, 0);
+    t->is_guess = true;
+    passed += ask(t, "m") == XAI_ADMIT_GO;
+  }
+  CHECK(passed >= 950 && passed <= 1050);
+  CHECK_INT(ask(ticket(0, 1000, 0), "other"), XAI_ADMIT_GO);
+  finish();
+}
+
 /* ---- who is next */
 
 static void first_come_first_served_and_each_knows_its_place(void) {
@@ -434,6 +455,21 @@ static void those_in_line_who_would_now_wait_in_vain_leave_it(void) {
   finish();
 }
 
+static void many_leave_it_in_no_time(void) {
+  const xai_rate rates[] = {{.model = "m", .concurrent = 1}};
+  open_with(rates, 1);
+  xai_ticket *running = ticket(0, 1, 0);
+  ask(running, "m");
+  for (int i = 0; i < 1900; i++) ask(ticket(0, 1, i % 3 == 0 ? 30000 : 0), "m");
+  done(running, too_many(45000));
+  xai_admission what;
+  int left = 0;
+  while (next(&what) != NULL) left += what == XAI_ADMIT_NEVER;
+  CHECK_INT(left, 634);
+  CHECK_INT(b.limiter.waiting, 1900 - 634);
+  finish();
+}
+
 static void a_429_halves_the_rate_which_grows_back(void) {
   const xai_rate rates[] = {{.model = "m", .requests_per_second = 64}};
   open_with(rates, 1);
@@ -508,7 +544,7 @@ static void told_to_learn_nothing_it_learns_nothing(void) {
   memset(&b, 0, sizeof b);
   b.now = 5000;
   xai_mem mem = xai__mem(NULL);
-  CHECK_INT(xai__limiter_init(&b.limiter, &mem, NULL, 0, false), XAI_OK);
+  CHECK_INT(xai__limiter_init(&b.limiter, &mem, NULL, 0, false, 0), XAI_OK);
   xai_ticket *t = ticket(0, 1, 0);
   ask(t, "m");
   xai_attempt_report report = too_many(60000);
@@ -618,7 +654,7 @@ static xai_code limiter_scenario(const xai_mem *mem) {
   const xai_rate rates[] = {{.model = "m", .requests_per_minute = 5}, {.model = "n", .concurrent = 1}};
   xai_limiter limiter;
   uint64_t random = 1, at;
-  xai_code code = xai__limiter_init(&limiter, mem, rates, 2, true);
+  xai_code code = xai__limiter_init(&limiter, mem, rates, 2, true, 0);
   xai_ticket t = {.tokens = 1, .deadline_at = UINT64_MAX};
   /* Without memory for a lane the call goes without a limit of its own. */
   if (code == XAI_OK)
@@ -641,11 +677,13 @@ int main(void) {
   RUN(one_larger_than_the_limit_goes_when_nothing_else_counts);
   RUN(so_many_run_at_once_and_no_more);
   RUN(one_limit_for_all_is_shared_in_the_order_of_coming);
+  RUN(guesses_are_corrected_by_what_answers_used);
   RUN(first_come_first_served_and_each_knows_its_place);
   RUN(a_step_of_priority_is_worth_ten_seconds_and_nobody_starves);
   RUN(a_call_that_would_wait_in_vain_is_told_at_once_and_when);
   RUN(nobody_is_sent_until_the_server_says_F75);
   RUN(those_in_line_who_would_now_wait_in_vain_leave_it);
+  RUN(many_leave_it_in_no_time);
   RUN(a_429_halves_the_rate_which_grows_back);
   RUN(never_goes_below_one_a_second);
   RUN(limits_in_a_429_are_kept_and_in_time_forgotten);

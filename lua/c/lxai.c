@@ -115,6 +115,13 @@ const char *lxai_opt_str(lua_State *L, int table, const char *where, const char 
   return lua_tolstring(L, -1, len);
 }
 
+const char *lxai_opt_cstr(lua_State *L, int table, const char *where, const char *name) {
+  size_t len;
+  const char *text = lxai_opt_str(L, table, where, name, &len);
+  if (text != NULL && strlen(text) != len) luaL_error(L, "%s: '%s' holds a NUL byte", where, name);
+  return text;
+}
+
 uint64_t lxai_opt_count(lua_State *L, int table, const char *where, const char *name) {
   lxai_get(L, table, name);
   if (lua_isnil(L, -1)) return 0;

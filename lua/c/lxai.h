@@ -74,6 +74,8 @@ const char *lxai_opt_str(lua_State *L, int table, const char *where, const char 
 uint64_t lxai_opt_count(lua_State *L, int table, const char *where, const char *name); /* 0: absent */
 /* Raises if the table at `index` (nil is fine) has a key that is not in `names`, a list that ends in NULL. */
 void lxai_check_options(lua_State *L, int index, const char *where, const char *const *names);
+/* An optional text that C will read up to its first NUL: so it may hold none. */
+const char *lxai_opt_cstr(lua_State *L, int table, const char *where, const char *name);
 /* Index of the text in a list that ends in NULL; raises naming the field. */
 int lxai_choose(lua_State *L, const char *where, const char *name, const char *text, const char *const *list);
 
@@ -91,6 +93,13 @@ void lxai_set_functions(lua_State *L, int ctx, const luaL_Reg *functions);
  * Returns how many results it left, or -1 when it raised an error, which is then on top for the caller to raise on.
  * Nothing is made in Lua before the lock is held. */
 int lxai_locked(lua_State *L, int ctx, int push, bool *lock, void *work);
+
+/* ---- rate limits ---- */
+
+/* From a client's table: rates, rates_fixed and breaker. Leaves on the stack what the config borrows. */
+void lxai_check_rates(lua_State *L, int table, xai_config *config);
+/* From a call's table: model, priority, tokens and idempotency_key; likewise. */
+void lxai_check_schedule(lua_State *L, int table, xai_request *request);
 
 /* ---- JSON ---- */
 

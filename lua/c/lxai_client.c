@@ -149,14 +149,6 @@ static xai_limits check_limits(lua_State *L, int table, const char *where) {
   return limits;
 }
 
-/* An optional text that C will read up to its first NUL: so it may hold none. */
-static const char *opt_cstr(lua_State *L, int table, const char *where, const char *name) {
-  size_t len;
-  const char *text = lxai_opt_str(L, table, where, name, &len);
-  if (text != NULL && strlen(text) != len) luaL_error(L, "%s: '%s' holds a NUL byte", where, name);
-  return text;
-}
-
 static int opt_choice(lua_State *L, int table, const char *where, const char *name, const char *const *list) {
   const char *text = lxai_opt_str(L, table, where, name, NULL);
   return text == NULL ? 0 : lxai_choose(L, where, name, text, list);
@@ -172,65 +164,17 @@ static int64_t opt_wall(lua_State *L, int table) {
   return (int64_t)wall;
 }
 
-/* Fills `rate` from the table on top, whose texts live as long as it. */
-static xai_rate check_rate(lua_State *L) {
-  xai_rate rate = {0};
-  int at = lua_gettop(L);
-  if (!lua_istable(L, at)) luaL_error(L, "client: 'rates' must be a list of tables");
-  rate.model = opt_cstr(L, at, "client", "model");
-  rate.requests_per_second = opt_count32(L, at, "client", "requests_per_second");
-  rate.requests_per_minute = opt_count32(L, at, "client", "requests_per_minute");
-  rate.tokens_per_minute = lxai_opt_count(L, at, "client", "tokens_per_minute");
-  rate.concurrent = opt_count32(L, at, "client", "concurrent");
-  lua_settop(L, at);
-  return rate;
-}
-
-static void check_rates(lua_State *L, int table, xai_config *config) {
-  lxai_get(L, table, "rates");
-  if (lua_isnil(L, -1)) return;
-  if (!lua_istable(L, -1)) luaL_error(L, "client: 'rates' must be a list of tables");
-  int list = lua_gettop(L);
-  size_t count = lua_rawlen(L, list);
-  if (count > 1000) luaL_error(L, "client: too many rates");
-  xai_rate *rates = lxai_newuserdata(L, (count + 1) * sizeof *rates);
-  for (size_t i = 0; i < count; i++) {
-    lua_rawgeti(L, list, (int)i + 1);
-    rates[i] = check_rate(L);
-    lua_pop(L, 1);
-  }
-  config->rates = rates;
-  config->rate_count = count;
-}
-
-/* false: none; a table: its thresholds. */
-static xai_breaker_options check_breaker(lua_State *L, int table) {
-  xai_breaker_options options = {0};
-  lxai_get(L, table, "breaker");
-  int at = lua_gettop(L);
-  if (lua_istable(L, at)) {
-    options.min_attempts = opt_count32(L, at, "client", "attempts");
-    options.failed_percent = opt_count32(L, at, "client", "percent");
-    options.window_ms = opt_ms(L, at, "client", "window");
-  } else if (!lua_isnil(L, at)) {
-    luaL_checktype(L, at, LUA_TBOOLEAN);
-    options.off = !lua_toboolean(L, at);
-  }
-  lua_settop(L, at);
-  return options;
-}
-
 /* Leaves the texts on the stack, so that they live until the client has copied them. */
 static xai_config check_config(lua_State *L, int at) {
   static const char *const transports[] = {"curl", "scripted", "host", NULL}; /* as xai_transport_kind */
   static const char *const http[] = {"1.1", "2", NULL};
   static const char *const clocks[] = {"system", "manual", NULL};
   xai_config config = XAI_CONFIG_INIT;
-  config.api_key = opt_cstr(L, at, "client", "api_key");
-  config.base_url = opt_cstr(L, at, "client", "base_url");
-  config.user_agent = opt_cstr(L, at, "client", "user_agent");
-  config.ca_file = opt_cstr(L, at, "client", "ca_file");
-  config.proxy = opt_cstr(L, at, "client", "proxy");
+  config.api_key = lxai_opt_cstr(L, at, "client", "api_key");
+  config.base_url = lxai_opt_cstr(L, at, "client", "base_url");
+  config.user_agent = lxai_opt_cstr(L, at, "client", "user_agent");
+  config.ca_file = lxai_opt_cstr(L, at, "client", "ca_file");
+  config.proxy = lxai_opt_cstr(L, at, "client", "proxy");
   config.seed = lxai_opt_count(L, at, "client", "seed");
   config.max_calls = opt_count32(L, at, "client", "max_calls");
   config.max_connections = opt_count32(L, at, "client", "max_connections");
@@ -239,9 +183,7 @@ static xai_config check_config(lua_State *L, int at) {
   config.require_staple = lxai_opt_bool(L, at, "client", "require_staple");
   if (opt_choice(L, at, "client", "http", http) == 1) config.http_version = XAI_HTTP_2;
   config.limits = check_limits(L, at, "client");
-  check_rates(L, at, &config);
-  config.rates_fixed = lxai_opt_bool(L, at, "client", "rates_fixed");
-  config.breaker = check_breaker(L, at);
+  lxai_check_rates(L, at, &config);
   config.mem = lxai_mem(L);
   return config;
 }
@@ -317,15 +259,6 @@ static bool check_headers(lua_State *L, xai_request *request) {
   return !nul;
 }
 
-static int opt_priority(lua_State *L, int table) {
-  lxai_get(L, table, "priority");
-  if (lua_isnil(L, -1)) return 0;
-  lua_Number priority = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : NAN;
-  if (!(priority >= -9 && priority <= 9) || priority != floor(priority))
-    luaL_error(L, "start: 'priority' must be a whole number from -9 to 9");
-  return (int)priority;
-}
-
 /* handle:start{...} -> id | nil, err */
 static int client_start(lua_State *L) {
   static const char *const replies[] = {"auto", "responses", "chat", "json", "bytes", NULL};
@@ -333,7 +266,7 @@ static int client_start(lua_State *L) {
   luaL_checktype(L, 2, LUA_TTABLE);
   luaL_checkstack(L, 40, "start");
   xai_request request = XAI_REQUEST_INIT;
-  request.method = opt_cstr(L, 2, "start", "method");
+  request.method = lxai_opt_cstr(L, 2, "start", "method");
   size_t path_len;
   request.path = lxai_opt_str(L, 2, "start", "path", &path_len);
   if (request.path == NULL) return luaL_error(L, "start: 'path' is missing");
@@ -343,10 +276,7 @@ static int client_start(lua_State *L) {
   request.stream = lxai_opt_bool(L, 2, "start", "stream");
   request.retry_unknown = lxai_opt_bool(L, 2, "start", "retry_unknown");
   request.limits = check_limits(L, 2, "start");
-  request.model = opt_cstr(L, 2, "start", "model");
-  request.priority = opt_priority(L, 2);
-  request.tokens = lxai_opt_count(L, 2, "start", "tokens");
-  request.idempotency_key = opt_cstr(L, 2, "start", "idempotency_key");
+  lxai_check_schedule(L, 2, &request);
   lxai_get(L, 2, "headers");
   if (!check_headers(L, &request)) return fail_arg(L, "a header holds a NUL byte");
   if (self->client == NULL) return luaL_error(L, "the client is closed"); /* by a finalizer, just now */
@@ -502,6 +432,7 @@ static void push_attempt(lua_State *L, const xai_attempt *attempt) {
   set_seconds(L, "started", attempt->started_ms);
   set_seconds(L, "took", attempt->took_ms);
   set_seconds(L, "waited", attempt->waited_ms);
+  set_seconds(L, "queued", attempt->queued_ms);
   set_known(L, "request_id", xai_str_of(attempt->request_id));
   set_tokens(L, attempt->tokens);
 }

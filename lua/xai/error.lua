@@ -14,7 +14,8 @@
 --- @field counts table?         of the attempts by class: answered, refused, not_sent, unknown
 --- @field tokens integer?       of all attempts together, as far as the API told
 --- @field request_id string?    quote it to support
---- @field attempts table[]      each exchange of the call: outcome, code, status, phase, started, took, waited
+--- @field attempts table[]      each exchange of the call: outcome, code, status, phase, started, took, waited,
+---   queued (in line for a rate limit), tokens (as the API told)
 --- @field outcome string?       "incomplete", "refused", "failed" or "cancelled" when a call ended so
 --- @field reason string?        a few words on why the call ended: "ended early", "max_output_tokens"
 --- @field param string?         the parameter the API complains about
