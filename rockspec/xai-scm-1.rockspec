@@ -109,6 +109,7 @@ build = {
         "lua/c/lxai_encode.c",
         "lua/c/lxai_growth.c",
         "lua/c/lxai_json.c",
+        "lua/c/lxai_rates.c",
         "lua/c/lxai_schema.c",
         "lua/c/lxai_sse.c",
         "lua/c/lxai_terminal.c"
