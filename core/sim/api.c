@@ -115,7 +115,7 @@ static void make_other_body(sim_exchange *x, const sim_call *call) {
   x->whole_at = x->finish_at = x->usage_at = SIZE_MAX;
   x->biggest = x->events = 0;
   switch (x->plan.fate) {
-    case SIM_FATE_STATUS: sim_body_error(&x->body, &x->plan); break;
+    case SIM_FATE_STATUS: sim_body_error(&x->body, &x->plan, x->limit); break;
     case SIM_FATE_ERROR_IN_200:
       sim_text_put(&x->body,
                    x->plan.shape % 2 == 0
@@ -179,6 +179,9 @@ static void take_one(sim *s, const xai_wire_request *request) {
   x->over_at = SIM_NEVER;
   x->call = (uint32_t)(track - s->tracks);
   x->plan = track->plan->answers[planned];
+  x->limit = sim_rates_refuses(s, track->plan);
+  if (x->limit > 0)
+    x->plan = (sim_answer){.fate = SIM_FATE_STATUS, .status = 429, .delay_ms = 20, .wish = SIM_WISH_NONE};
   if (in_outage(s)) meet_outage(s, &x->plan);
   prepare(s, x, track->plan);
   track->rows[track->row_count++] = x;
@@ -190,6 +193,7 @@ static void take_one(sim *s, const xai_wire_request *request) {
   sim_note(s, "call %u attempt %d is on the wire: the server %s", track->plan->number, attempt + 1,
            sim_fate_text(x->plan.fate));
   sim_check_request(s, track, x);
+  sim_rates_take(s, track, x);
   if (x->plan.fate != SIM_FATE_SILENT) come_back(s, x, x->plan.delay_ms);
 }
 
@@ -255,6 +259,7 @@ static void reach_stop(sim *s, sim_exchange *x) {
     case SIM_FATE_STALL: return;
     case SIM_FATE_COMMENTS:
       xai_wire_body(s->client, x->id, comment, sizeof comment - 1);
+      x->comments += sizeof comment - 1;
       come_back(s, x, limits->silence_ms ? limits->silence_ms / 2 : 60000);
       return;
     case SIM_FATE_DRIP:

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,6 +24,14 @@ static double seconds_now(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
   return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* Of the workers that have ended. */
+static double processor_seconds(void) {
+  struct rusage used;
+  if (getrusage(RUSAGE_CHILDREN, &used) != 0) return 0;
+  return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+         (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
 }
 
 /* All of it is counters. */
@@ -62,7 +71,7 @@ static void tell_progress(const sim_batch *batch, const share *mine, uint64_t jo
                           double since) {
   printf(
     "job %llu: seed %llu (from %llu, each %u), %llu calls, %llu requests, %llu passed, %llu failed, %.0f s\n",
-    (unsigned long long)job, (unsigned long long)seed, (unsigned long long)(batch->from + job), batch->jobs,
+    (unsigned long long)job, (unsigned long long)seed, (unsigned long long)batch->from + job, batch->jobs,
     (unsigned long long)mine->stats.calls, (unsigned long long)mine->stats.requests,
     (unsigned long long)mine->passed, (unsigned long long)mine->failed, since);
   fflush(stdout);
@@ -126,6 +135,7 @@ void sim_batch_run(sim_batch *batch) {
   while (wait(NULL) > 0) {}
   free(workers);
   batch->took_s = seconds_now() - began;
+  batch->processor_s = processor_seconds();
 }
 
 bool sim_corpus_run(const char *path, uint64_t *passed, uint64_t *failed, sim_stats *stats) {

@@ -324,7 +324,22 @@ void sim_body_make(sim_exchange *x, const sim_call *call, uint64_t seed, const x
 
 /* ---- error bodies */
 
-void sim_body_error(sim_text *out, const sim_answer *plan) {
+static void too_many(sim_text *out, uint32_t limit) {
+  sim_text_put(
+    out,
+    "{\"code\":\"resource-exhausted\",\"error\":\"Too many requests for team t and model m. Your team's rate "
+    "limit is \xe2\x80\x94 Requests per Second (actual/limit): ");
+  sim_text_put_number(out, (uint64_t)limit + 1);
+  sim_text_put(out, "/");
+  sim_text_put_number(out, limit);
+  sim_text_put(out, ". Resets in: 1s.\"}");
+}
+
+void sim_body_error(sim_text *out, const sim_answer *plan, uint32_t limit) {
+  if (limit > 0) {
+    too_many(out, limit);
+    return;
+  }
   static const char *const messages[] = {
     "Service temporarily unavailable.",
     "Too many requests for team t and model grok-4.6. Your team's rate limit is \xe2\x80\x94 Requests per Second "

@@ -54,6 +54,9 @@ static xai_request request_of(const sim *s, const sim_call *call) {
   if (call->kind != SIM_LIST) request.body = xai_str_of("{\"model\":\"grok-4.6\"}");
   request.stream = call->kind == SIM_RESPONSES_STREAM || call->kind == SIM_CHAT_STREAM;
   request.retry_unknown = call->retry_unknown;
+  request.model = sim_model_name(call->model);
+  request.priority = call->priority;
+  request.tokens = call->tokens;
   request.limits = s->script.limits;
   request.limits.deadline_ms = call->deadline_ms;
   request.limits.max_attempts = call->max_attempts;
@@ -65,6 +68,7 @@ static void start(sim *s, uint32_t index) {
   sim_track *track = &s->tracks[index];
   *track = (sim_track){.plan = call, .started_at = s->now, .cancelled_at = SIM_NEVER, .sequence = -1};
   track->failed_before = s->heap.failed;
+  track->order = s->started;
   if (call->nomem_ms == 0) fail_allocations(s, call);
   xai_request request = request_of(s, call);
   request.user = track;

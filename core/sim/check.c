@@ -2,13 +2,11 @@
  * SPDX-License-Identifier: MIT */
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "sim.h"
 
 enum {
-  WINDOW_MS = 10000,
   FREE_RETRIES = 10,
   CALLS_PER_RETRY = 10,
   SLACK_MS = 100,       /* R2                                                                  */
@@ -63,38 +61,16 @@ void sim_count_second(const sim *s, uint32_t *seconds) {
 
 /* ---- the last 10 s */
 
-static void window_add(sim_window *w, uint64_t now) {
-  if (w->len == w->room) {
-    size_t room = w->room ? w->room * 2 : 64;
-    uint64_t *at = sim_realloc(NULL, room * sizeof *at);
-    for (size_t i = 0; i < w->len; i++) at[i] = w->at[(w->first + i) % w->room];
-    free(w->at);
-    w->at = at;
-    w->room = room;
-    w->first = 0;
-  }
-  w->at[(w->first + w->len++) % w->room] = now;
-}
-
-static size_t window_count(sim_window *w, uint64_t now) {
-  while (w->len > 0 && w->at[w->first] + WINDOW_MS <= now) {
-    w->first = (w->first + 1) % w->room;
-    w->len--;
-  }
-  return w->len;
-}
-
 void sim_check_start(sim *s) {
-  window_count(&s->starts, s->now);
-  window_add(&s->starts, s->now);
+  sim_window_add(&s->starts, s->now, 1);
 }
 
 static void check_budget(sim *s, const sim_track *track) {
-  window_add(&s->retries, s->now);
-  size_t calls = window_count(&s->starts, s->now), retries = window_count(&s->retries, s->now);
+  sim_window_add(&s->retries, s->now, 1);
+  uint64_t calls = sim_window_sum(&s->starts, s->now), retries = sim_window_sum(&s->retries, s->now);
   if (retries > calls / CALLS_PER_RETRY + FREE_RETRIES)
-    sim_break(s, SIM_RULE_BUDGET, "call %u: retry number %zu within 10 s of %zu calls", track->plan->number,
-              retries, calls);
+    sim_break(s, SIM_RULE_BUDGET, "call %u: retry number %llu within 10 s of %llu calls", track->plan->number,
+              (unsigned long long)retries, (unsigned long long)calls);
 }
 
 /* ---- a request on the wire */
@@ -274,7 +250,10 @@ static void check_in_time(sim *s, const sim_track *track) {
 static size_t most_memory(const sim *s, const sim_track *track) {
   const xai_limits *limits = &s->script.limits;
   size_t given = 0;
-  for (int i = 0; i < track->row_count; i++) given = track->rows[i]->at > given ? track->rows[i]->at : given;
+  for (int i = 0; i < track->row_count; i++) {
+    size_t bytes = track->rows[i]->at + track->rows[i]->comments;
+    if (bytes > given) given = bytes;
+  }
   size_t by_limits = 2 * limits->max_response + 2 * limits->max_event + 8 * limits->max_response;
   size_t by_bytes = 24 * given;
   return FIXED_CALL + 2 * limits->max_headers + (by_bytes < by_limits ? by_bytes : by_limits);
@@ -300,6 +279,7 @@ void sim_check_end(sim *s, sim_track *track, const xai_result *result) {
   const sim_exchange *x = track->row_count ? track->rows[track->row_count - 1] : NULL;
   count_outcome(s, result->outcome);
   check_account(s, track, result);
+  sim_rates_end(s, track, result);
   if (result->outcome == XAI_OUTCOME_COMPLETE) check_complete(s, track, x, result);
   else if (x != NULL) check_not_lost(s, track, x, result);
   if (result->outcome == XAI_OUTCOME_CANCELLED && track->cancelled_at == SIM_NEVER)
@@ -363,6 +343,7 @@ void sim_check_step(sim *s) {
   check_memory(s);
   if (s->lingering_count > 0) check_lingering(s);
   check_open(s);
+  sim_rates_step(s);
   if (s->heap.wrong_size > 0)
     sim_break(s, SIM_RULE_LEAK, "a block was given back with another size than its own");
 }

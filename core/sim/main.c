@@ -107,9 +107,10 @@ static int report(const sim_batch *b) {
     printf("%llu calls, %llu requests, %llu steps, %llu seeds in %.1f s", (unsigned long long)s->calls,
            (unsigned long long)s->requests, (unsigned long long)s->steps, (unsigned long long)s->runs,
            b->took_s);
-    if (b->took_s > 0)
-      printf(": %.2f million calls a minute in %u process%s", (double)s->calls / b->took_s * 60 / 1e6,
-             b->jobs, b->jobs == 1 ? "" : "es");
+    if (b->took_s > 0 && b->processor_s > 0)
+      printf(": %.2f million calls a minute in %u process%s, %.2f a minute of one processor's time",
+             (double)s->calls / b->took_s * 60 / 1e6, b->jobs, b->jobs == 1 ? "" : "es",
+             (double)s->calls / b->processor_s * 60 / 1e6);
     printf("\n");
   }
   printf("simulate: %llu passed, %llu failed\n", (unsigned long long)b->passed,

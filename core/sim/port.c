@@ -42,10 +42,29 @@ static void give_back(sim *s, size_t size) {
   }
 }
 
+/* ---- the client */
+
+xai_client *sim_port_open(sim *s, xai_config *config) {
+  xai_rate rates[SIM_LANES];
+  const sim_script *script = &s->script;
+  for (int lane = 0; script->rates_set && lane < SIM_LANES; lane++) {
+    const sim_rate *rate = &script->rates[lane];
+    if (lane == 0) continue; /* calls without a model have no limits of their own */
+    xai_rate *set = &rates[config->rate_count++];
+    *set =
+      (xai_rate){sim_model_name(lane), rate->per_second, rate->per_minute, rate->tokens, rate->concurrent};
+    if (s->port.lie == SIM_LIE_RUSHES) set->requests_per_second = set->requests_per_minute = 0;
+    if (s->port.lie == SIM_LIE_CROWDS) set->concurrent = 0;
+  }
+  config->rates = rates;
+  config->breaker.off = script->breaker_off;
+  if (s->port.lie == SIM_LIE_TIMID) config->breaker = (xai_breaker_options){false, 1, 1, 100};
+  return xai_client_new(config, NULL);
+}
+
 /* ---- calls */
 
-static const sim_track *newest(const sim *s, const xai_request *request) {
-  (void)s;
+static const sim_track *track_of(const xai_request *request) {
   return request->user;
 }
 
@@ -59,8 +78,9 @@ xai_call_id sim_port_start(sim *s, const xai_request *request, xai_error *err) {
     case SIM_LIE_REPEATS: changed.retry_unknown = true; break;
     case SIM_LIE_LATE_END: changed.limits.deadline_ms *= 2; break;
     case SIM_LIE_STORM:
-      if (storms(newest(s, request))) changed.limits.max_attempts = 2;
+      if (storms(track_of(request))) changed.limits.max_attempts = 2;
       break;
+    case SIM_LIE_JUMPS: changed.priority = (int)(track_of(request)->order % 19) - 9; break;
     case SIM_LIE_HOARDS: steal(s, HOARD); break;
     case SIM_LIE_LEAKS:
       if (s->port.stolen_count == 0) steal(s, 1);
@@ -160,6 +180,7 @@ static void change_end(sim *s, xai_event *event) {
     result->outcome = XAI_OUTCOME_COMPLETE;
   if (port->lie == SIM_LIE_WHOLE_AS_HALF && result->outcome == XAI_OUTCOME_COMPLETE)
     result->outcome = XAI_OUTCOME_INCOMPLETE;
+  if (port->lie == SIM_LIE_MUTE) result->retry_after_ms = 0;
   if (port->lie == SIM_LIE_HIDES_BILL) hide_bill(port, result);
   if (port->lie == SIM_LIE_STORM) add_storm(s, event->user, result);
   port->keeps = port->lie == SIM_LIE_TWO_ENDS || port->lie == SIM_LIE_AFTER_END;

@@ -33,7 +33,9 @@ static void clear(sim *s) {
   sim_agenda_clear(&s->agenda);
   s->open_count = s->lingering_count = s->idle_count = s->started = 0;
   for (size_t i = 0; i < s->pool_len; i++) sim_api_forget(s, s->pool[i]);
-  s->starts.len = s->retries.len = 0;
+  sim_window_clear(&s->starts, 10000);
+  sim_window_clear(&s->retries, 10000);
+  sim_rates_clear(s);
   s->asleep_until = s->prompt_from = 0;
   s->freed = false;
   s->drained = true;
@@ -55,7 +57,7 @@ static void open_client(sim *s) {
   config.seed = sim_mix(s->script.seed, 2) | 1;
   config.mem = sim_heap_mem(&s->heap);
   config.clock = (xai_clock){now_ms, wall_s, s};
-  s->client = xai_client_new(&config, NULL);
+  s->client = sim_port_open(s, &config);
   if (s->client == NULL) abort();
 }
 
@@ -70,8 +72,9 @@ void sim_deinit(sim *s) {
   free(s->lingering);
   free(s->tracks);
   free(s->open);
-  free(s->starts.at);
-  free(s->retries.at);
+  sim_window_deinit(&s->starts);
+  sim_window_deinit(&s->retries);
+  sim_rates_deinit(s);
   sim_agenda_deinit(&s->agenda);
   sim_script_deinit(&s->script);
 }

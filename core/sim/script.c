@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { RATES_STREAM = 4 };
+
 typedef struct mood {
   uint64_t random;
   uint32_t fault_permille;
@@ -151,6 +153,33 @@ static void draw_program(mood *m, sim_script *script) {
   script->wall_jumps = sim_permille(random, 100);
 }
 
+static void draw_rate(mood *m, sim_rate *rate, bool has_tokens) {
+  rate->per_second = PICK(m, 0, 1, 3, 10, 50);
+  rate->per_minute = PICK(m, 0, 0, 20, 100, 600);
+  rate->concurrent = PICK(m, 0, 0, 1, 4, 20);
+  if (has_tokens) rate->tokens = PICK(m, 0, 3000000, 20000000);
+}
+
+/* From a stream of its own, so that scripts drawn before there were rates are what they were. */
+static void draw_rates(sim_script *script) {
+  mood m = {.random = sim_mix(script->seed, RATES_STREAM)};
+  uint32_t mode = sim_below(&m.random, 1000);
+  script->rates_set = mode < 250;
+  script->rates_learn = mode >= 250 && mode < 350;
+  script->breaker_off = mode >= 350 && mode < 450;
+  if (!script->rates_set && !script->rates_learn) return;
+  bool has_tokens = sim_permille(&m.random, 300);
+  for (int lane = 1; lane < SIM_LANES; lane++)
+    if (sim_permille(&m.random, 600)) draw_rate(&m, &script->rates[lane], has_tokens);
+  uint32_t prior_permille = PICK(&m, 0, 100, 1000);
+  for (size_t i = 0; i < script->count; i++) {
+    sim_call *call = &script->calls[i];
+    call->model = (uint8_t)PICK(&m, 0, 1, 1, 1, 2);
+    if (sim_permille(&m.random, prior_permille)) call->priority = (int8_t)((int)sim_below(&m.random, 19) - 9);
+    if (has_tokens) call->tokens = 1000000;
+  }
+}
+
 void sim_script_draw(sim_script *script, uint64_t seed) {
   sim_call *calls = script->calls;
   mood m = draw_mood(seed);
@@ -163,6 +192,7 @@ void sim_script_draw(sim_script *script, uint64_t seed) {
     if (i % m.burst == 0) at += sim_below(&m.random, m.gap_ms * m.burst * 2);
     script->calls[i] = draw_call(&m, (uint32_t)i + 1, at);
   }
+  draw_rates(script);
 }
 
 void sim_script_copy(sim_script *to, const sim_script *from) {
@@ -178,6 +208,11 @@ void sim_script_deinit(sim_script *script) {
 }
 
 /* ---- in words */
+
+const char *sim_model_name(int lane) {
+  static const char *const names[] = {NULL, "grok-4.6", "grok-4.5", NULL};
+  return names[lane];
+}
 
 const char *sim_fate_text(int fate) {
   static const char *const texts[] = {
@@ -223,6 +258,8 @@ static void print_call(const sim_call *call) {
   printf("  call %u at %u ms: %s, %u words, deadline %u ms, %u attempts%s", call->number, call->start_ms,
          kinds[call->kind], call->words, call->deadline_ms, call->max_attempts,
          call->retry_unknown ? ", unknown may be repeated" : "");
+  if (call->model > 0) printf(", model %s", sim_model_name(call->model));
+  if (call->priority != 0) printf(", priority %d", call->priority);
   if (call->cancel_ms != SIM_NO_TIME) printf(", cancelled after %d ms", call->cancel_ms);
   if (call->hold_ms != SIM_NO_TIME) printf(", held after %d ms for %u ms", call->hold_ms, call->held_ms);
   if (call->nomem_ms != SIM_NO_TIME)
@@ -231,6 +268,17 @@ static void print_call(const sim_call *call) {
   printf("\n");
   int last = call->max_attempts < SIM_MAX_ATTEMPTS ? call->max_attempts : SIM_MAX_ATTEMPTS;
   for (int i = 0; i < last; i++) print_answer(&call->answers[i], i + 1);
+}
+
+static void print_rates(const sim_script *script) {
+  if (!script->rates_set && !script->rates_learn) return;
+  printf("; rates the %s knows:", script->rates_set ? "client" : "server");
+  for (int lane = 1; lane < SIM_LANES; lane++) {
+    const sim_rate *rate = &script->rates[lane];
+    printf(" %s %u/s %u/min %u at once %llu tokens/min%s",
+           lane == SIM_LANE_OF_ALL ? "all" : sim_model_name(lane), rate->per_second, rate->per_minute,
+           rate->concurrent, (unsigned long long)rate->tokens, lane == SIM_LANE_OF_ALL ? "" : ",");
+  }
 }
 
 void sim_script_print(const sim_script *script, const sim_script *drawn) {
@@ -247,6 +295,8 @@ void sim_script_print(const sim_script *script, const sim_script *drawn) {
     printf("; program stands still from %u for %u ms", script->pause_ms, script->paused_ms);
   if (script->free_ms != SIM_NO_TIME) printf("; client freed at %d ms", script->free_ms);
   if (script->wall_jumps) printf("; wall clock jumps");
+  if (script->breaker_off) printf("; no breaker");
+  print_rates(script);
   printf("\n");
   for (size_t i = 0; i < script->count; i++) print_call(&script->calls[i]);
 }

@@ -9,7 +9,8 @@
 
 #include "world.h"
 
-enum { SIM_MAX_ATTEMPTS = 4, SIM_NO_TIME = -1 };
+/* Lane 0 is of calls without a model, the last one of all calls together. */
+enum { SIM_MAX_ATTEMPTS = 4, SIM_NO_TIME = -1, SIM_MODELS = 2, SIM_LANE_OF_ALL = SIM_MODELS + 1, SIM_LANES };
 
 typedef enum sim_kind {
   SIM_RESPONSES_STREAM,
@@ -97,6 +98,9 @@ typedef struct sim_call {
   uint8_t max_attempts;
   uint16_t words; /* of the answer                                                */
   uint32_t deadline_ms;
+  uint8_t model; /* 0: none; 1 .. SIM_MODELS                                     */
+  int8_t priority;
+  uint64_t tokens;   /* the caller's estimate, never too low; 0: none                */
   int32_t cancel_ms; /* 0: before anything is sent                                   */
   int32_t hold_ms;   /* its events are left alone from here ...                      */
   uint32_t held_ms;  /* ... for so long                                              */
@@ -105,6 +109,12 @@ typedef struct sim_call {
   uint8_t nomem_fail;
   sim_answer answers[SIM_MAX_ATTEMPTS]; /* the last stands for all further ones too  */
 } sim_call;
+
+/* 0: no limit. */
+typedef struct sim_rate {
+  uint32_t per_second, per_minute, concurrent;
+  uint64_t tokens; /* a minute */
+} sim_rate;
 
 typedef struct sim_script {
   uint64_t seed;
@@ -117,8 +127,12 @@ typedef struct sim_script {
   bool outage_refuses;
   uint32_t pause_ms; /* the program does not run from here ...                      */
   uint32_t paused_ms;
-  int32_t free_ms; /* the client is freed here, whatever is in flight; SIM_NO_TIME   */
-  bool wall_jumps; /* the wall clock is anywhere at any time                         */
+  int32_t free_ms;  /* the client is freed here, whatever is in flight; SIM_NO_TIME   */
+  bool wall_jumps;  /* the wall clock is anywhere at any time                         */
+  bool rates_set;   /* the client is told the rates ...                             */
+  bool rates_learn; /* ... or it is not, and the server refuses what is beyond them */
+  bool breaker_off;
+  sim_rate rates[SIM_LANES];
   sim_call *calls; /* in order of start                                              */
   size_t count;
 } sim_script;
@@ -130,6 +144,7 @@ void sim_script_deinit(sim_script *script);
 /* Readable: one line for the run, one for each call and one for each attempt that may happen. */
 void sim_script_print(const sim_script *script, const sim_script *drawn);
 
+const char *sim_model_name(int lane); /* NULL for the first and the last */
 const char *sim_fate_text(int fate);
 const char *sim_wish_text(int wish);
 

@@ -60,6 +60,9 @@ static void calm_program(shrinker *sh) {
   TRY(paused_ms, 0);
   TRY(free_ms, SIM_NO_TIME);
   TRY(wall_jumps, false);
+  TRY(rates_set, false);
+  TRY(rates_learn, false);
+  TRY(breaker_off, false);
 }
 
 static void calm_answer(shrinker *sh, size_t i, int attempt) {
@@ -81,6 +84,8 @@ static void calm_call(shrinker *sh, size_t i) {
   TRY(calls[i].nomem_ms, SIM_NO_TIME);
   TRY(calls[i].retry_unknown, false);
   TRY(calls[i].words, 0);
+  TRY(calls[i].model, 0);
+  TRY(calls[i].priority, 0);
   TRY(calls[i].kind, SIM_RESPONSES_STREAM);
   TRY(calls[i].max_attempts, 1);
   TRY(calls[i].start_ms, 0);

@@ -30,7 +30,12 @@
   X(HELD, "held", "a held call gives no events and takes no more than its inbox")                   \
   X(LEAK, "leak", "nothing is held after the client is freed, and sizes on free are right (R7)")    \
   X(DIES, "dies", "the exchange of an ended call is given up")                                      \
-  X(SPIN, "spin", "the client asks for a turn only when there is something to do")
+  X(SPIN, "spin", "the client asks for a turn only when there is something to do")                  \
+  X(RATE, "rate", "no span of a second or minute sees more than the limits that were set")          \
+  X(CROWD, "crowd", "no more attempts at once than were set")                                       \
+  X(FAIR, "fair", "in a line nobody passes one who came before and has the same priority")          \
+  X(GATE, "gate", "what is turned away was not sent, hears when to come again, and at once")        \
+  X(BREAKER, "breaker", "the breaker opens only after so many failures as it says")
 
 typedef enum sim_rule {
   SIM_RULE_NONE,
@@ -65,7 +70,12 @@ const char *sim_rule_text(sim_rule rule);
   X(IGNORES_HOLD, HELD, "gives events of held calls")                             \
   X(LEAKS, LEAK, "forgets a block")                                               \
   X(CLINGS, DIES, "keeps the exchange of an ended call")                          \
-  X(SPINS, SPIN, "asks for a turn all the time")
+  X(SPINS, SPIN, "asks for a turn all the time")                                  \
+  X(RUSHES, RATE, "knows of no rate")                                             \
+  X(CROWDS, CROWD, "knows of no limit to attempts at once")                       \
+  X(JUMPS, FAIR, "lets some pass before others of the same priority")             \
+  X(MUTE, GATE, "does not say when to come again")                                \
+  X(TIMID, BREAKER, "gives a service up after its first failure")
 
 typedef enum sim_lie {
   SIM_LIE_NONE,
@@ -93,6 +103,7 @@ typedef struct sim_exchange {
   bool forbids;     /* the answer forbids another attempt                              */
   bool clean_end;   /* the body ended as its framing said                              */
   bool honest;      /* the answer is whole and right when all of it arrives            */
+  uint32_t limit;   /* refused because of this rate; 0: not                              */
   uint32_t wish_ms; /* the wait that was asked                                        */
   uint64_t taken_at;
   uint64_t over_at;
@@ -100,6 +111,7 @@ typedef struct sim_exchange {
   uint32_t again_ms;    /* before refused bytes are offered again                        */
   sim_text body;
   size_t at;        /* bytes taken by the client                                      */
+  size_t comments;  /* bytes sent beside the body                                       */
   size_t stop;      /* where the fault hits                                           */
   size_t whole_at;  /* complete from here on                                          */
   size_t finish_at; /* complete from here on if the body then ends cleanly            */
@@ -117,8 +129,10 @@ enum { SIM_MAX_ROWS = 16 };
 typedef struct sim_track {
   const sim_call *plan;
   xai_call_id id; /* 0: not started, or it could not be                               */
+  uint64_t order; /* of its start                                                     */
   bool open;      /* started, its END not seen                                        */
   bool held;
+  bool stood_in_line; /* for a rate limit, when the last turn was over                   */
   uint64_t started_at;
   uint64_t deadline_at;
   uint64_t cancelled_at;            /* SIM_NEVER: not                                            */
@@ -133,11 +147,10 @@ typedef struct sim_track {
   uint64_t let_go_at;
 } sim_track;
 
-/* Moments of starts and retries within the last 10 s; a ring that grows. */
-typedef struct sim_window {
-  uint64_t *at;
-  size_t room, first, len;
-} sim_window;
+/* What the server sees of one model, or of all together. */
+typedef struct sim_lane {
+  sim_window second, minute, tokens;
+} sim_lane;
 
 typedef struct sim_port {
   sim_lie lie;
@@ -180,6 +193,9 @@ typedef struct sim {
   uint32_t *lingering; /* pool indices: of ended calls, still live                    */
   size_t lingering_count;
   sim_window starts, retries;
+  sim_lane lanes[SIM_LANES];
+  bool taught;           /* an answer spoke of a rate                                         */
+  uint64_t failures;     /* attempts that the breaker may count                            */
   uint64_t asleep_until; /* the program stands still                                  */
   uint64_t prompt_from;  /* it has come and read in time since; SIM_NEVER: it does not */
   bool read_due;         /* the program looks for events this turn                    */
@@ -214,10 +230,21 @@ void sim_api_take(sim *s); /* all requests that wait                            
 void sim_api_do(sim *s, const sim_date *date);
 void sim_api_forget(sim *s, sim_exchange *x);
 
+/* ---- rates.c: limits, as the server sees them, and the breaker */
+
+void sim_rates_clear(sim *s);
+void sim_rates_deinit(sim *s);
+/* Beyond what the server allows? Then the limit that it names; else 0. Before the request is counted. */
+uint32_t sim_rates_refuses(sim *s, const sim_call *call);
+void sim_rates_take(sim *s, const sim_track *track, const sim_exchange *x);
+void sim_rates_step(sim *s); /* after every turn                                             */
+void sim_rates_end(sim *s, const sim_track *track, const xai_result *result);
+
 /* ---- body.c: the bytes of an answer, its text, its usage and where it is whole */
 
 void sim_body_make(sim_exchange *x, const sim_call *call, uint64_t seed, const xai_limits *limits);
-void sim_body_error(sim_text *out, const sim_answer *plan);
+/* limit: the one that was exceeded, named in the text of a 429; 0: none in particular. */
+void sim_body_error(sim_text *out, const sim_answer *plan, uint32_t limit);
 bool sim_body_is_stream(const sim_exchange *x, const sim_call *call);
 
 /* ---- check.c: what must hold */
@@ -234,6 +261,7 @@ void sim_check_freed(sim *s); /* after the client is gone                       
 
 /* ---- port.c: between the program and the client; passes everything on, or lies */
 
+xai_client *sim_port_open(sim *s, xai_config *config); /* adds the script's rates           */
 xai_call_id sim_port_start(sim *s, const xai_request *request, xai_error *err);
 void sim_port_cancel(sim *s, xai_call_id id);
 void sim_port_hold(sim *s, xai_call_id id, bool hold);
@@ -257,7 +285,7 @@ typedef struct sim_batch {
   uint64_t progress; /* a line each time so many calls are done; 0: none                 */
   uint64_t passed, failed;
   sim_stats stats;
-  double took_s;
+  double took_s, processor_s;
 } sim_batch;
 
 void sim_batch_run(sim_batch *batch);

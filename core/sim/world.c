@@ -83,6 +83,42 @@ void sim_agenda_deinit(sim_agenda *agenda) {
   *agenda = (sim_agenda){0};
 }
 
+/* ---- of late */
+
+void sim_window_clear(sim_window *window, uint64_t span_ms) {
+  window->span_ms = span_ms;
+  window->total = window->first = window->len = 0;
+}
+
+void sim_window_add(sim_window *window, uint64_t now, uint64_t weight) {
+  sim_window_sum(window, now);
+  if (window->len == window->room) {
+    struct sim_moment *old = window->moments;
+    size_t room = window->room ? window->room * 2 : 64;
+    window->moments = sim_realloc(NULL, room * sizeof *old);
+    for (size_t i = 0; i < window->len; i++) window->moments[i] = old[(window->first + i) % window->room];
+    window->room = room;
+    window->first = 0;
+    free(old);
+  }
+  window->moments[(window->first + window->len++) % window->room] = (struct sim_moment){now, weight};
+  window->total += weight;
+}
+
+uint64_t sim_window_sum(sim_window *window, uint64_t now) {
+  while (window->len > 0 && window->moments[window->first].at + window->span_ms <= now) {
+    window->total -= window->moments[window->first].weight;
+    window->first = (window->first + 1) % window->room;
+    window->len--;
+  }
+  return window->total;
+}
+
+void sim_window_deinit(sim_window *window) {
+  free(window->moments);
+  *window = (sim_window){0};
+}
+
 /* ---- memory */
 
 /* Stands before each block; keeps the alignment of malloc. */

@@ -38,6 +38,22 @@ uint64_t sim_agenda_next(const sim_agenda *agenda);                    /* SIM_NE
 void sim_agenda_clear(sim_agenda *agenda);
 void sim_agenda_deinit(sim_agenda *agenda);
 
+/* ---- what happened of late: moments, each with a weight */
+
+typedef struct sim_window {
+  uint64_t span_ms;
+  uint64_t total; /* of the weights within the span      */
+  size_t room, first, len;
+  struct sim_moment {
+    uint64_t at, weight;
+  } * moments;
+} sim_window;
+
+void sim_window_clear(sim_window *window, uint64_t span_ms);
+void sim_window_add(sim_window *window, uint64_t now, uint64_t weight);
+uint64_t sim_window_sum(sim_window *window, uint64_t now); /* of those less than a span ago */
+void sim_window_deinit(sim_window *window);
+
 /* ---- memory: counted to the byte, sizes compared with what was asked for, failing when told to */
 
 typedef struct sim_heap {

@@ -21,6 +21,7 @@ typedef struct scripted {
   xai_transport base; /* first: the two convert into each other */
   xai_mem mem;
   xai_exchange *first;
+  size_t untaken; /* of them nobody has taken yet */
   uint32_t last_id;
 } scripted;
 
@@ -38,6 +39,7 @@ static void drop(scripted *self, xai_exchange *exchange) {
   xai_exchange **link = &self->first;
   while (*link != exchange) link = &(*link)->next;
   *link = exchange->next;
+  self->untaken -= !exchange->taken;
   xai__free(&self->mem, exchange, sizeof *exchange);
 }
 
@@ -51,6 +53,7 @@ static xai_exchange *start(xai_transport *base, const xai_exchange_request *requ
   xai_exchange **link = &self->first;
   while (*link != NULL) link = &(*link)->next;
   *link = exchange;
+  self->untaken++;
   return exchange;
 }
 
@@ -110,10 +113,12 @@ xai_transport *xai__transport_scripted_new(const xai_mem *mem, xai_error *err) {
 /* ---- the program's side */
 
 bool xai__scripted_next(xai_transport *base, xai_wire_request *out, void **sink_user) {
-  xai_exchange *exchange = self_of(base)->first;
-  while (exchange != NULL && exchange->taken) exchange = exchange->next;
-  if (exchange == NULL) return false;
+  scripted *self = self_of(base);
+  if (self->untaken == 0) return false;
+  xai_exchange *exchange = self->first;
+  while (exchange->taken) exchange = exchange->next;
   exchange->taken = true;
+  self->untaken--;
   const xai_exchange_request *request = exchange->request;
   *out = (xai_wire_request){.id = exchange->id,
                             .method = request->method,
@@ -126,9 +131,7 @@ bool xai__scripted_next(xai_transport *base, xai_wire_request *out, void **sink_
 }
 
 bool xai__scripted_waiting(const xai_transport *base) {
-  xai_exchange *exchange = self_of(base)->first;
-  while (exchange != NULL && exchange->taken) exchange = exchange->next;
-  return exchange != NULL;
+  return self_of(base)->untaken > 0;
 }
 
 bool xai__scripted_live(const xai_transport *base, uint32_t id) {
