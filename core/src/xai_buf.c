@@ -183,6 +183,7 @@ void xai__str_copy(char *to, size_t size, xai_str from) {
     unsigned char c = (unsigned char)from.ptr[i];
     to[i] = c < 0x20 || c == 0x7f ? ' ' : from.ptr[i];
   }
+  for (size_t at = 0; (at += xai__utf8_valid(to + at, len - at)) < len; at++) to[at] = '?';
   to[len] = '\0';
 }
 
