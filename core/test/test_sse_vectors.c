@@ -129,7 +129,7 @@ static void check_prompt(feeding *self, size_t fed) {
   }
 }
 
-static void check_end(feeding *self) {
+static void ends_so(feeding *self) {
   const xai_json *repeat = xai_json_get(self->vector, "events_repeat");
   if (repeat != NULL) expect(self, self->events == number(xai_json_get(repeat, "count")), "number of events");
   else expect(self, self->expected == NULL, "an event is missing");
@@ -160,7 +160,7 @@ static void feed(feeding *self, size_t from, size_t to) {
 }
 
 static void end(feeding *self, const char *how) {
-  check_end(self);
+  ends_so(self);
   runs++;
   if (self->wrong == NULL) return;
   xai_str name = xai_json_str(xai_json_get(self->vector, "name"));
