@@ -270,6 +270,8 @@ XAI_API void xai_json_open_object(xai_json_writer *writer);
 XAI_API void xai_json_close_object(xai_json_writer *writer);
 XAI_API void xai_json_open_array(xai_json_writer *writer);
 XAI_API void xai_json_close_array(xai_json_writer *writer);
+/* The first error so far, XAI_OK while there is none; what is not finished is no error yet. */
+XAI_API xai_code xai_json_writer_code(const xai_json_writer *writer);
 /* The text, NUL-terminated beyond len; borrowed until the next put, reset or free. Errors: the first
  * that happened, or XAI_ERR_STATE when a container is still open or nothing was put. */
 XAI_API xai_code xai_json_writer_end(xai_json_writer *writer, xai_str *out, xai_error *err);

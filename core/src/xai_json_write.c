@@ -313,6 +313,10 @@ static xai_code state(const xai_json_writer *w, const char **about) {
   return XAI_ERR_STATE;
 }
 
+xai_code xai_json_writer_code(const xai_json_writer *writer) {
+  return writer->code;
+}
+
 xai_code xai_json_writer_end(xai_json_writer *writer, xai_str *out, xai_error *err) {
   const char *about;
   xai_code code = state(writer, &about);

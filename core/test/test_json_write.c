@@ -187,6 +187,7 @@ static void invalid_utf8_is_refused_with_its_offset(void) {
   xai_str out;
   xai_error err;
   xai_json_put_str(fresh(), "good \xc3\xa4 bad \xed\xa0\x80", 15);
+  CHECK_INT(xai_json_writer_code(w), XAI_ERR_UTF8);
   CHECK_INT(xai_json_writer_end(w, &out, &err), XAI_ERR_UTF8);
   CHECK_INT(err.offset, 12);
   xai_json_open_object(fresh());

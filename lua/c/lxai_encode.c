@@ -45,7 +45,8 @@ typedef struct item {
 
 typedef struct member {
   xai_str key;
-  size_t rank; /* place in __jsonorder, SIZE_MAX: none */
+  uint64_t head; /* the key's first bytes, the first one highest: mostly enough to compare by */
+  size_t rank;   /* place in __jsonorder, SIZE_MAX: none */
   item value;
 } member;
 
@@ -216,11 +217,11 @@ static bool refuse_utf8(lxai_encoder *self, size_t offset) {
   return false;
 }
 
-/* Did the writer take everything so far? Its "still open" is no fault here. */
+/* Did the writer take everything so far? */
 static bool written(lxai_encoder *self) {
+  xai_code code = xai_json_writer_code(self->writer);
+  if (code == XAI_OK) return true;
   xai_str out;
-  xai_code code = xai_json_writer_end(self->writer, &out, NULL);
-  if (code == XAI_OK || code == XAI_ERR_STATE) return true;
   xai_error err;
   xai_json_writer_end(self->writer, &out, &err);
   if (code == XAI_ERR_UTF8) return refuse_utf8(self, err.offset);
@@ -338,8 +339,20 @@ static int compare_text(xai_str a, xai_str b) {
   return a.len < b.len ? -1 : a.len > b.len;
 }
 
+static uint64_t head_of(xai_str key) {
+  const unsigned char *at = (const unsigned char *)key.ptr;
+  uint64_t head = 0;
+  if (key.len >= 8) {
+    for (int i = 0; i < 8; i++) head = head << 8 | at[i];
+    return head;
+  }
+  for (size_t i = 0; i < key.len; i++) head |= (uint64_t)at[i] << (56 - 8 * i);
+  return head;
+}
+
 static bool before(const member *a, const member *b) {
   if (a->rank != b->rank) return a->rank < b->rank;
+  if (a->head != b->head) return a->head < b->head;
   return compare_text(a->key, b->key) < 0;
 }
 
@@ -419,6 +432,7 @@ static bool add_member(lua_State *L, lxai_encoder *self) {
   }
   member *m = &self->members[self->member_count++];
   m->key.ptr = lua_tolstring(L, -2, &m->key.len);
+  m->head = head_of(m->key);
   m->rank = SIZE_MAX;
   m->value = read_item(L, self->ctx);
   if (m->value.type != ITEM_TABLE && m->value.type != ITEM_EXACT) {
