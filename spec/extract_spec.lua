@@ -320,3 +320,64 @@ describe("client:extract", function()
     assert.equal(response:cost(), account.turns[3].cost)
   end)
 end)
+
+describe("client:extract with on_partial", function()
+  local function streamed(pieces) return { sse = helper.stream(pieces) } end
+
+  it("shows the value so far when text has come, a new table in each turn", function()
+    local grok, wire = helper.client {
+      streamed { '{"na', 'me":"B', 'og","hp":7', "00}" }, streamed { '{"name":"Bog"', ',"hp":7}' },
+    }
+    local seen, tables = {}, {}
+    local value = assert(grok:extract { schema = MONSTER, input = "x", on_partial = function(partial, turn)
+      seen[#seen + 1] = turn .. " " .. xai.json.encode(partial)
+      tables[turn] = tables[turn] or partial
+      assert(tables[turn] == partial)
+    end })
+    assert.same({ name = "Bog", hp = 7 }, value)
+    assert.same({ "1 {}", '1 {"name":"B"}', '1 {"name":"Bog"}', '2 {"name":"Bog"}', '2 {"hp":7,"name":"Bog"}' }, seen)
+    assert.is_false(tables[1] == tables[2])
+    assert.is_nil(wire:body(1).on_partial)
+  end)
+
+  it("stops the stream when the function raises, with what it raised", function()
+    local grok = helper.client { streamed { '{"name":"B', 5, 'og","hp":7}' } }
+    local thing = {}
+    local ok, fault = pcall(grok.extract, grok, { schema = MONSTER, input = "x", on_partial = function()
+      error(thing)
+    end })
+    assert.is_false(ok)
+    assert.equal(thing, fault)
+    while grok:pending() > 0 do grok:step(0) end
+    assert.equal(0, grok:pending())
+  end)
+
+  it("may wait in the function", function()
+    local grok = helper.client { streamed { '{"name":"B', 'og","hp":7}' } }
+    local value
+    xai.run(function()
+      value = assert(grok:extract { schema = MONSTER, input = "x", on_partial = function() xai.sleep(1) end })
+    end)
+    assert.equal(7, value.hp)
+  end)
+
+  it("raises for what cannot be", function()
+    local grok = helper.client {}
+    assert.error_matches(function() grok:extract { schema = MONSTER, input = "x", on_partial = 3 } end, "a function")
+    assert.error_matches(function()
+      grok:extract { schema = MONSTER, input = "x", on_partial = print, stream = false }
+    end, "needs the stream")
+  end)
+end)
+
+describe("client:extract of a bare false", function()
+  it("is an answer, which nil is not", function()
+    local grok = helper.client { answer "false", answer "nope", otherwise = answer "nope" }
+    local value, response = grok:extract { schema = s.boolean(), input = "Is the Moon a cheese?", stream = false }
+    assert.is_false(value)
+    assert.is_true(xai.response.is(response))
+    local missing, err = grok:extract { schema = s.boolean(), input = "x", stream = false, repairs = 0 }
+    assert.is_nil(missing)
+    assert.equal("schema", err.kind)
+  end)
+end)

@@ -326,3 +326,127 @@ describe("xai.stream", function()
     client:close()
   end)
 end)
+
+describe("stream:partial", function()
+  local MONSTER = { type = "object", properties = { name = { type = "string" }, hp = { maximum = 99 } } }
+  local asked = { input = "x", text = { format = { type = "json_schema", schema = MONSTER } } }
+  local asked_in_chat = {
+    messages = {}, response_format = { type = "json_schema", json_schema = { name = "m", schema = MONSTER } },
+  }
+
+  -- What partial gives after each delta, as JSON, and the reason when there is one.
+  local function follow(stream)
+    local seen = {}
+    for event in stream:events() do
+      if event.type == "text" then
+        local value, reason = stream:partial()
+        seen[#seen + 1] = (value == nil and "nil" or xai.json.encode(value)) .. (reason and " " .. reason.code or "")
+      end
+    end
+    return seen
+  end
+
+  it("is the value so far, open strings included, as one table that grows", function()
+    local stream = streaming { " ", '{"name":"B', 'og","hp":1', '2,"tags":["a', '"]}' }
+    assert.is_nil(stream:partial())
+    local first
+    for event in stream:events() do
+      local value, reason = stream:partial()
+      first = first or value
+      assert.is_true(value == first)
+      assert.is_nil(reason, event.name)
+    end
+    assert.same({ name = "Bog", hp = 12, tags = { "a" } }, stream:partial())
+    assert.equal(first, stream:partial())
+    stream = streaming { " ", '{"name":"B', 'og","hp":1', '2,"tags":["a', '"]}' }
+    assert.same({ "nil", '{"name":"B"}', '{"name":"Bog"}', '{"hp":12,"name":"Bog","tags":["a"]}',
+      '{"hp":12,"name":"Bog","tags":["a"]}' }, follow(stream))
+  end)
+
+  it("may be asked seldom, beside the text, and first at the end", function()
+    local pieces = { "[1", ",", '"a', 'b"', ",true]" }
+    local stream = streaming(pieces)
+    local count = 0
+    for event in stream:events() do
+      count = count + (event.type == "text" and 1 or 0)
+      if count % 2 == 1 then stream:text() else stream:partial() end
+    end
+    assert.same({ 1, "ab", true }, (stream:partial()))
+    stream = streaming(pieces)
+    stream:result()
+    assert.equal('[1,"ab",true]', stream:text())
+    assert.same({ 1, "ab", true }, (stream:partial()))
+  end)
+
+  it("knows a number alone at the end, and says what is no JSON", function()
+    local stream = streaming { "1", "2" }
+    assert.same({ "nil", "nil" }, follow(stream))
+    stream:result()
+    assert.equal(12, (stream:partial()))
+    stream = streaming { "Why, ", "tides" }
+    assert.same({ "nil json", "nil json" }, follow(stream))
+    local value, reason = stream:partial()
+    assert.is_nil(value)
+    assert.equal("schema", reason.kind)
+    assert.is_true(errors.is(reason))
+    assert.equal(0, reason.offset)
+    assert.truthy(tostring(reason):find("not JSON", 1, true))
+  end)
+
+  local function with_schema(name, start)
+    it("holds the text against the schema of " .. name, function()
+      local stream = start { '{"name":"Bo', 'g","hp":1', "00", ',"x":1}' }
+      assert.same({ '{"name":"Bo"}', '{"name":"Bog"}', '{"name":"Bog"}', '{"hp":100,"name":"Bog"} invalid' },
+        follow(stream))
+      local value, reason = stream:partial()
+      assert.equal(100, value.hp)
+      assert.equal("schema", reason.kind)
+      assert.equal("/hp", reason.errors[1].instance)
+      assert.is_nil(tostring(reason):find("100", 1, true))
+      assert.truthy(stream:result())
+      assert.equal(reason, select(2, stream:partial()))
+    end)
+  end
+  with_schema("a response", function(pieces)
+    return assert(helper.client({ { sse = helper.stream(pieces) } }):stream(asked))
+  end)
+  with_schema("a chat completion", function(pieces)
+    return assert(helper.client({ { sse = helper.chunks(pieces) } }):chat_stream(asked_in_chat))
+  end)
+
+  it("tells when the schema of the body cannot be compiled, and reads the text without it", function()
+    local client = helper.client { { sse = helper.stream { "[1]" } } }
+    local stream = assert(client:stream { input = "x",
+      text = { format = { type = "json_schema", schema = { ["$ref"] = "#/nowhere" } } } })
+    stream:result()
+    local value, reason = stream:partial()
+    assert.same({ 1 }, value)
+    assert.equal("schema", reason.code)
+  end)
+
+  it("F90 keeps the value of a text that stops half-way, and says why the call broke off", function()
+    local client = helper.client { { sse = helper.stream({ '{"name":"Bo' }, {
+      status = "incomplete", incomplete_details = { reason = "max_output_tokens" },
+    }) } }
+    local stream = assert(client:stream(asked))
+    local _, err = stream:result()
+    local value, reason = stream:partial()
+    assert.same({ name = "Bo" }, value)
+    assert.equal(err, reason)
+    assert.equal("truncated", reason.kind)
+  end)
+
+  it("is that of the whole answer where this says something else than its deltas", function()
+    local list = helper.stream { "[1," }
+    list[#list].response = helper.response "[1,2]"
+    local stream = assert(helper.client({ { sse = list } }):stream "x")
+    assert.same({ "[1]" }, follow(stream))
+    assert.equal("[1,2]", stream:result():text())
+    assert.same({ 1, 2 }, (stream:partial()))
+  end)
+
+  it("must be called with a colon", function()
+    local stream = streaming { "1" }
+    assert.error_matches(function() stream.partial() end, "call it with a colon")
+  end)
+end)

@@ -7,6 +7,7 @@ local extract = require "xai.extract"
 local links = require "xai.link"
 local loop = require "xai.loop"
 local options_of = require "xai.options"
+local partials = require "xai.partial"
 local prices = require "xai.prices"
 local random = require "xai.random"
 local rates = require "xai.rates"
@@ -179,6 +180,7 @@ local function ask(self, endpoint, given, options, streamed, level, on_end)
     stream = streamed, model = model_of(body),
   }, {
     keep = streamed, chat = endpoint == "chat", folded = true, on_end = on_end, tools = tools_of(body),
+    schema = partials.wanted(body),
   }, options, level + 1)
   return call, fault
 end

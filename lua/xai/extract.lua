@@ -12,6 +12,9 @@ local schemas = require "xai.schema"
 --- @field repairs integer?  turns in which the model may mend what does not fit; default 2, 0 switches them off
 --- @field remotes table?    schemas that it refers to: for the check alone, the API does not see them
 --- @field stream boolean?   default true: the answer is checked as it comes, and stopped when nothing can save it
+--- @field on_partial fun(value, turn)? called when text has come, with the value so far as stream:partial() gives it:
+---   the same table, growing, from the first byte of it; a new one in each turn (1: the first). What it raises ends
+---   the extraction; it may wait
 
 --- @class xai.ExtractTurn
 --- @field response xai.Response?
@@ -134,7 +137,7 @@ local function copy(t)
   return c
 end
 
-local own = { schema = true, name = true, repairs = true, remotes = true, stream = true }
+local own = { schema = true, name = true, repairs = true, remotes = true, stream = true, on_partial = true }
 
 local function body_of(request, schema)
   local body = {}
@@ -188,21 +191,32 @@ local function can_mend(err)
   return err.kind == "schema" and err.errors ~= nil and err.errors.code ~= "nomem"
 end
 
+-- What the program's function raises is its own affair, but nobody else can stop the stream then.
+local function show(stream, checker, on_partial, turn)
+  local value = checker:value()
+  if value == nil then return end
+  local ok, fault = pcall(on_partial, value, turn)
+  if ok then return end
+  stream:cancel()
+  error(fault, 0)
+end
+
 -- The stream up to the byte after which nothing can make its text valid; nil when there was none.
-local function verdict_of(stream, schema)
+local function verdict_of(stream, schema, on_partial, turn)
   local checker = schema:stream()
   for event in stream:events() do
     if event.type == "text" then
       local state, reason = checker:feed(event.text)
       if state == "dead" then return reason end
+      if on_partial then show(stream, checker, on_partial, turn) end
     end
   end
 end
 
-local function watch(client, schema, body, options)
+local function watch(client, schema, body, options, on_partial, turn)
   local stream, err = client:stream(body, options)
   if not stream then return nil, err end
-  local violations = verdict_of(stream, schema)
+  local violations = verdict_of(stream, schema, on_partial, turn)
   local text = stream:text()
   if violations then stream:cancel() end
   local response, fault = stream:result()
@@ -212,15 +226,15 @@ local function watch(client, schema, body, options)
   return nil, err
 end
 
-local function ask(client, schema, body, options, streamed)
-  if streamed then return watch(client, schema, body, options) end
-  return client:respond(body, options)
-end
-
-local function run(client, schema, body, repairs, options, streamed)
-  local account = new_account()
+local function run(client, schema, request, repairs, options)
+  local account, body = new_account(), body_of(request, schema)
   for left = repairs, 0, -1 do
-    local response, fault = ask(client, schema, body, options, streamed)
+    local response, fault
+    if request.stream == false then
+      response, fault = client:respond(body, options)
+    else
+      response, fault = watch(client, schema, body, options, request.on_partial, repairs - left + 1)
+    end
     enter(account, response or fault.response, fault)
     local value
     if response then value, fault = read(schema, response) end
@@ -239,6 +253,8 @@ local function check(request, level)
   if request.schema == nil then fail "a schema is needed" end
   if request.name ~= nil and type(request.name) ~= "string" then fail "name must be a string" end
   if request.stream ~= nil and type(request.stream) ~= "boolean" then fail "stream must be true or false" end
+  if request.on_partial ~= nil and type(request.on_partial) ~= "function" then fail "on_partial must be a function" end
+  if request.on_partial and request.stream == false then fail "on_partial needs the stream" end
   if type(request.text) == "table" and request.text.format ~= nil then fail "text.format is made from the schema" end
   local repairs = request.repairs or REPAIRS
   if type(repairs) ~= "number" or repairs % 1 ~= 0 or repairs < 0 or repairs > GREATEST_REPAIRS then
@@ -261,5 +277,5 @@ return function(client, request, options, level)
     schema, err = schemas.compile(schema, { format = "assert", remotes = request.remotes })
   end
   if not schema then return nil, err end
-  return run(client, schema, body_of(request, schema), repairs, options, request.stream ~= false)
+  return run(client, schema, request, repairs, options)
 end

@@ -362,7 +362,7 @@ end
 
 --- Start a call.
 --- @param request table   as the core takes it
---- @param traits table    ours: keep, chat, folded, allow_truncated, book, us, on_end
+--- @param traits table    ours: keep, chat, folded, allow_truncated, book, us, tools, schema, on_end
 --- @return xai.Call? call
 --- @return xai.Error? err
 function Link:start(request, traits)
@@ -385,6 +385,7 @@ function Link:start(request, traits)
     book = traits.book,                -- prices
     us = traits.us,
     tools = traits.tools,              -- those that the request offered
+    schema = traits.schema,            -- that the request wants the answer to satisfy
     on_end = traits.on_end,            -- fun(value, err) -> xai.Error?: before anybody is woken; may object
     queue = {}, first = 1, last = 0,   -- events not yet taken
     room = QUEUE_LIMIT,                -- with so many of them it is held

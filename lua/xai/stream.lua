@@ -1,6 +1,7 @@
 --- An answer while it is still arriving: its events one by one, and the result at the end.
 -- SPDX-License-Identifier: MIT
 local loop = require "xai.loop"
+local partials = require "xai.partial"
 local responses = require "xai.response"
 
 --- @class xai.Event
@@ -51,8 +52,31 @@ function Stream:text()
   check(self)
   self.call:look()
   local parts = self.call.parts
-  if #parts > 1 then self.call.parts = { table.concat(parts) } end
+  if #parts > 1 then
+    if self.reader then self.reader:catch_up(parts) end
+    self.call.parts = { table.concat(parts) }
+    if self.reader then self.reader:joined() end
+  end
   return self.call.parts[1] or ""
+end
+
+--- The value so far of an answer that is JSON, for a form that fills itself: ask whenever something is to be shown.
+--- Strings, arrays and objects are there from their first byte on; numbers, true, false and null when they are
+--- complete, and a member when its value is there. Where the body asked for a schema (text.format, or response_format
+--- for chat completions), the text is held against it as it comes, `format` included.
+---
+--- An array or object is the same table at each asking and grows in place: read it, and copy it to keep a moment.
+--- Asking takes time for what came since the last time; a string that is still open is made anew.
+--- @return any value          nil before it begins; null is xai.null
+--- @return xai.Error? reason  once it is certain that no good value will come: kind "schema" (reason.errors; its code
+---   is "invalid", or "json" and the like when the text is not even JSON), or why the call broke off. The value stays
+---   what it was when that became certain
+function Stream:partial()
+  check(self)
+  local call = self.call
+  call:look()
+  self.reader = self.reader or partials.new(call.schema)
+  return self.reader:read(call)
 end
 
 --- The response so far, as the API's own object; nil when nothing has arrived.
@@ -129,6 +153,7 @@ local function new(call)
   return setmetatable({
     call = call,
     iterated = false,   -- somebody takes the events
+    reader = nil,       -- xai.Partial, when somebody asked for the value so far
     guard = guard(call),
   }, mt)
 end
