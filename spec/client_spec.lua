@@ -485,6 +485,23 @@ describe("xai.client", function()
     other:close()
   end)
 
+  it("F84 holds the calls of a request's answer against the functions of its body", function()
+    local answer = helper.completion("", { finish_reason = "tool_calls", message = { role = "assistant", tool_calls = {
+      { id = "c-1", type = "function", ["function"] = { name = "whether", arguments = "{}" } } } } })
+    local weather = { { type = "function", ["function"] = { name = "weather", parameters = {} } } }
+    for _, tools in ipairs { weather, false } do
+      local client = helper.client { { json = answer } }
+      local response = assert(client:request { path = "/chat/completions", body = { messages = {},
+        tools = tools or nil } })
+      assert.equal("unknown_tool", response:tool_calls()[1].error.code)
+      client:close()
+    end
+    local client = helper.client { { json = answer } }
+    local response = assert(client:request { path = "/chat/completions", body = '{"messages":[]}' })
+    assert.is_nil(response:tool_calls()[1].error) -- of a body that is text nothing is known
+    client:close()
+  end)
+
   describe("chat_deferred", function()
     it("polls until the answer is there", function()
       local client, wire = helper.client {
@@ -497,6 +514,23 @@ describe("xai.client", function()
       assert.truthy(wire.requests[4].url:find "/chat/deferred%-completion/d%-1$")
       assert.is_true(loop.now() - before >= 10)
       client:close()
+    end)
+
+    it("F81 holds its calls against the functions it offered", function()
+      local offered = { { type = "function", ["function"] = { name = "weather", parameters = {
+        type = "object", required = { "city" } } } } }
+      local function called(name)
+        return helper.completion("", { finish_reason = "tool_calls", message = { role = "assistant", tool_calls = {
+          { id = "c-1", type = "function", ["function"] = { name = name, arguments = "{}" } } } } })
+      end
+      local function first_fault(name)
+        local client = helper.client { { json = { request_id = "d-1" } }, { json = called(name) } }
+        local response = assert(client:chat_deferred { messages = {}, tools = offered })
+        client:close()
+        return response:tool_calls()[1].error.code
+      end
+      assert.equal("arguments", first_fault "weather")
+      assert.equal("unknown_tool", first_fault "whether")
     end)
 
     it("takes odd tickets and odd answers for what they are", function()

@@ -253,13 +253,17 @@ end
 
 local listed_paths = { ["/responses"] = true, ["/chat/completions"] = true }
 
-local function fetch(self, request, level)
+-- `tools`: what the answer's calls are held against, where another request offered it.
+local function fetch(self, request, level, tools)
   link_of(self, level + 1)
   request = check_request(request, level + 1)
   local body = request.body
   local model = model_of(body)
   if type(body) == "table" then
-    if listed_paths[request.path] then body = requests.mark_lists(copy(body)) end
+    if listed_paths[request.path] then
+      body = requests.mark_lists(copy(body))
+      tools = tools_of(body)
+    end
     local text, err = core.encode(body)
     if not text then return nil, errors.from_core(err) end
     body = text
@@ -267,7 +271,7 @@ local function fetch(self, request, level)
   local call, fault = send(self, {
     method = request.method, path = request.path, body = body, model = model, reply = request.reply or "auto",
     stream = false,
-  }, {}, request, level + 1)
+  }, { tools = tools }, request, level + 1)
   return call, fault
 end
 
@@ -329,13 +333,13 @@ known_poll.every, known_poll.patience = "seconds", "seconds"
 local known_turns = copy(known_call_options)
 known_turns.idempotency_key = nil
 
-local function deferred_answer(self, response, call)
+local function deferred_answer(self, response, call, tools)
   if type(response) ~= "table" or type(response.choices) ~= "table" then
     return nil, not_the_api "an answer without choices"
   end
   if responses.is(response) then return response end
   return responses.wrap(response, { outcome = "complete", status = call.status, headers = call.headers,
-    request_id = call.request_id, attempts = call.attempts, book = self.prices, us = self.us })
+    request_id = call.request_id, attempts = call.attempts, book = self.prices, us = self.us, tools = tools })
 end
 
 --- A chat completion that the API works on by itself: ask, then poll for the result. The API hands it out
@@ -351,7 +355,7 @@ function Client:chat_deferred(body, options)
   options.every, options.patience = nil, nil
   body = body_of(self, "chat", body, 2)
   body.deferred = true
-  local request = copy(options)
+  local request, tools = copy(options), tools_of(body)
   request.path, request.body, request.reply = "/chat/completions", body, "json"
   local ticket, err = whole(fetch(self, request, 2))
   if err then return nil, err end
@@ -361,9 +365,9 @@ function Client:chat_deferred(body, options)
   request.idempotency_key, request.tokens = nil, nil -- those were for the first call
   local limit = loop.now() + patience
   while loop.now() < limit do
-    local response, failed, call = finish(fetch(self, request, 2))
+    local response, failed, call = finish(fetch(self, request, 2, tools))
     if failed then return nil, failed end
-    if response ~= core.null then return deferred_answer(self, response, call) end
+    if response ~= core.null then return deferred_answer(self, response, call, tools) end
     loop.sleep(every)
   end
   return nil, errors.new {
@@ -377,7 +381,8 @@ end
 --- turns where it does not fit.
 --- @param request xai.ExtractRequest  schema, input, and the API's own fields
 --- @param options xai.CallOptions?    for each turn
---- @return any value
+--- @return any value  nil only with an error. Where the schema allows a bare `false`, that is an answer, too: compare
+---   with nil there, for `assert` would take it for a failure
 --- @return xai.Response|xai.Error|nil response  with nil the error: kind "refused" (err.refusal), "truncated",
 ---   "schema" (err.errors), or what else a call ends with; the raw text is in err.text
 --- @return xai.ExtractAccount? account  each turn, and what they cost together; also in err.account
