@@ -141,6 +141,7 @@ build = {
     ["xai.ngx"] = "lua/xai/ngx.lua",
     ["xai.offer"] = "lua/xai/offer.lua",
     ["xai.options"] = "lua/xai/options.lua",
+    ["xai.partial"] = "lua/xai/partial.lua",
     ["xai.prefix"] = "lua/xai/prefix.lua",
     ["xai.prices"] = "lua/xai/prices.lua",
     ["xai.random"] = "lua/xai/random.lua",
