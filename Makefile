@@ -111,8 +111,16 @@ test: ## install what is missing, build, run every C test, spec and example
 test-c: $(TESTS) $(B)/test/header_cxx $(B)/sim/simulate ## the C tests
 	@$(CLEAN_ENV) tools/each.sh $^
 
+# Data races show themselves under the thread checker alone.
+TSAN_TEST := build/tsan/test/test_faults_threads
+
+tsan: ## two threads, with a client each and with one, under ThreadSanitizer
+	@$(MAKE) B=build/tsan CFLAGS='-fsanitize=thread' LDFLAGS='-fsanitize=thread' $(TSAN_TEST)
+	@$(CLEAN_ENV) tools/each.sh $(TSAN_TEST)
+
 faults: $(FAULT_TESTS) modules $(B)/env.sh ## the list of faults, F01 to F103, each with what became of it
-	@$(IN_TREE) $(CLEAN_ENV) tools/faults.sh $(BUILT) -- $(FAULT_TESTS)
+	@$(MAKE) B=build/tsan CFLAGS='-fsanitize=thread' LDFLAGS='-fsanitize=thread' $(TSAN_TEST)
+	@$(IN_TREE) $(CLEAN_ENV) tools/faults.sh $(BUILT) -- $(FAULT_TESTS) $(TSAN_TEST)
 
 nomem: $(BUILT:%=nomem-%) ## the Lua modules with allocations failing in turn: a sample, `make torture` does all
 
@@ -228,7 +236,7 @@ clean: ## remove what was built, by luarocks too
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
 
-.PHONY: all lib modules env deps demo test test-c simulate spec faults examples check asan valgrind fuzz fuzz-run coverage interop \
+.PHONY: all lib modules env deps demo test test-c simulate spec faults tsan examples check asan valgrind fuzz fuzz-run coverage interop \
         bench lint format package dist install uninstall clean help
 .PHONY: nomem torture torture-run
 .SECONDARY:

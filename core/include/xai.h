@@ -496,8 +496,8 @@ typedef struct xai_config {
 #define XAI_CONFIG_INIT XAI_SIZED(xai_config)
 
 /* A client. Everything in config is copied. NULL with err filled: XAI_ERR_KEY (a character that no
- * header may hold, a file that cannot be read; the message never shows it), XAI_ERR_URL, XAI_ERR_NOMEM, XAI_ERR_ARG.
- * No connection is made yet. */
+ * header may hold, a file that cannot be read; the message never shows it), XAI_ERR_URL, XAI_ERR_TLS (ca_file cannot
+ * be read), XAI_ERR_NOMEM, XAI_ERR_ARG. No connection is made yet. */
 XAI_API xai_client *xai_client_new(const xai_config *config, xai_error *err);
 /* Drops all calls without END events, closes connections, wipes the key. NULL is fine. Does nothing while
  * another function of this client is at work (F100). */

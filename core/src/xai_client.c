@@ -7,6 +7,8 @@
 #if !defined(_DEFAULT_SOURCE)
 #define _DEFAULT_SOURCE
 #endif
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -396,10 +398,32 @@ static xai_code check_config(const xai_config *config, const char *base_url, xai
   return check_base_url(base_url, err);
 }
 
+static const char *why_unreadable(int error) {
+  switch (error) {
+    case ENOENT: return "there is no such file";
+    case EACCES: return "permission denied";
+    case EISDIR: return "it is a folder";
+    case ENAMETOOLONG: return "its path is too long";
+    default: return "it cannot be read";
+  }
+}
+
+/* Said at once, not by the first handshake (F99). */
+static xai_code check_ca_file(const char *path, xai_error *err) {
+  char byte;
+  if (path == NULL) return XAI_OK;
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  int error = fd < 0 || read(fd, &byte, 1) < 0 ? errno : 0;
+  if (fd >= 0) close(fd);
+  if (error == 0) return XAI_OK;
+  return xai__fail(err, XAI_ERR_TLS, "ca_file: %s (error %d)", why_unreadable(error), error);
+}
+
 static xai_transport *make_transport(const xai_mem *mem, const xai_config *config, const char *base_url,
                                      xai_error *err) {
   if (config->transport == XAI_TRANSPORT_SCRIPTED) return xai__transport_scripted_new(mem, err);
   if (config->transport == XAI_TRANSPORT_HOST) return xai__transport_host_new(mem, config, base_url, err);
+  if (check_ca_file(config->ca_file, err) != XAI_OK) return NULL;
   return xai__transport_curl_new(mem, config, err);
 }
 
