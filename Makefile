@@ -188,7 +188,7 @@ $(B)/test/header_cxx: core/test/header_cxx.cpp $(B)/libxai.a | $(B)/test/
 	  $(CXXFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 $(TESTS): %: %.o $(TESTLIB) $(B)/libxai.a
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
-$(B)/test/test_faults_net_tls $(B)/test/test_faults_net_h2: LIBS += $(shell pkg-config --libs openssl 2>/dev/null || echo -lssl -lcrypto)
+$(addprefix $(B)/test/test_faults_,net_tls net_h2 process): LIBS += $(shell pkg-config --libs openssl 2>/dev/null || echo -lssl -lcrypto)
 $(B)/sim/%.o: core/sim/%.c | $(B)/sim/
 	$(COMPILE) -Icore/sim
 $(B)/sim/simulate: $(SIM) $(B)/libxai.a
