@@ -27,6 +27,7 @@ local hosted                                     -- waits in our place; false: n
 
 local LONGEST = 3600 -- seconds in one wait of the system's; then we look again
 local GLANCE = 0.1   -- ... while somebody wants to be asked about interrupts
+local BATCH = 32     -- events in one turn
 local STUCK = 10000  -- turns without an event or a later moment before we say so
 
 -- ------------------------------------------------------------------ time
@@ -112,9 +113,12 @@ end
 --- Something happened to a subject: whoever waits for it looks again, in the order they came.
 local function wake(subject)
   if hosted then hosted.host.wake(subject) end
-  if not subject.waiters or not next(subject.waiters) then return end
+  local waiters = subject.waiters
+  local first = waiters and next(waiters)
+  if not first then return end
+  if not next(waiters, first) then return unpark(first) end
   local list = {}
-  for task in pairs(subject.waiters) do list[#list + 1] = task end
+  for task in pairs(waiters) do list[#list + 1] = task end
   table.sort(list, function(a, b) return subject.waiters[a] < subject.waiters[b] end)
   for _, task in ipairs(list) do unpark(task) end
 end
@@ -153,13 +157,19 @@ end
 
 -- ------------------------------------------------------------------ one turn
 
--- One event of each client, so that a busy one does not starve the others.
+-- Some events of each client, so that a busy one does not starve the others. Simulated time must not run ahead of
+-- the tasks, so there it is one.
 local function take_events()
   local took = false
   for i = 1, opened do
     local client = open[i]
-    if client and client.virtual then follow(client) end
-    if client and client:take() then took = true end
+    if client then
+      if client.virtual then follow(client) end
+      for _ = 1, client.virtual and 1 or BATCH do
+        if not client:take() then break end
+        took = true
+      end
+    end
   end
   return took
 end
