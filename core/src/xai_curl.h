@@ -86,6 +86,8 @@ bool xai__curl_set_request(net_exchange *x);
 void xai__curl_clear_request(net_exchange *x);
 /* Never on a kept connection. */
 bool xai__curl_set_fresh(net_exchange *x, bool fresh);
+/* What is left of a URL when scheme, user, port and path are taken away. */
+xai_str xai__curl_host(const char *url);
 /* May libcurl repeat it by itself when a reused connection dies? */
 bool xai__curl_may_repeat(const net_exchange *x);
 

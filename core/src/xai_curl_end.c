@@ -51,22 +51,6 @@ static const end_rule end_rules[] = {
   {CURLE_HTTP2_STREAM, XAI_ERR_RESET, NULL},
 };
 
-/* What is left of a URL when scheme, user, port and path are taken away. */
-static xai_str host_of(const char *url) {
-  const char *from = strstr(url, "://");
-  from = from ? from + 3 : url;
-  size_t len = strcspn(from, "/?#");
-  const char *at = memchr(from, '@', len);
-  if (at != NULL) {
-    len -= (size_t)(at + 1 - from);
-    from = at + 1;
-  }
-  const char *end = len > 0 && from[0] == '[' ? memchr(from, ']', len) : NULL;
-  if (end == NULL) end = memchr(from, ':', len);
-  else end++;
-  return (xai_str){from, end ? (size_t)(end - from) : len};
-}
-
 bool xai__curl_has_time(const net_exchange *x, CURLINFO which) {
   curl_off_t us = 0;
   return curl_easy_getinfo(x->easy, which, &us) == CURLE_OK && us > 0;
@@ -165,7 +149,7 @@ static void explain_connect(const net_exchange *x, CURLcode result, char *to, si
 /* libcurl's words are used where they speak of hosts and certificates, never where they may quote what the
  * server or the configuration said. */
 static void explain(const net_exchange *x, CURLcode result, xai_code code, char *to, size_t size) {
-  xai_str host = host_of(x->request->url);
+  xai_str host = xai__curl_host(x->request->url);
   const char *words = x->words[0] ? x->words : curl_easy_strerror(result);
   if (x->late) snprintf(to, size, "%.*s: no connection in time", (int)host.len, host.ptr);
   else if (x->mute) snprintf(to, size, "it does not take the request's body");

@@ -1,12 +1,29 @@
 /* xai_curl_setup.c - the options of libcurl: safety first, then the network, then what a request asks for.
  * SPDX-License-Identifier: MIT */
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "xai_curl.h"
+#include "xai_no_proxy.h"
 
 #define HAPPY_EYEBALLS_MS 200L
 #define LIFETIME_SECONDS 600L
+
+xai_str xai__curl_host(const char *url) {
+  const char *from = strstr(url, "://");
+  from = from ? from + 3 : url;
+  size_t len = strcspn(from, "/?#");
+  const char *at = memchr(from, '@', len);
+  if (at != NULL) {
+    len -= (size_t)(at + 1 - from);
+    from = at + 1;
+  }
+  const char *end = len > 0 && from[0] == '[' ? memchr(from, ']', len) : NULL;
+  if (end == NULL) end = memchr(from, ':', len);
+  else end++;
+  return (xai_str){from, end ? (size_t)(end - from) : len};
+}
 
 /* Two GETs do what one does; anything else may not be said twice. */
 bool xai__curl_may_repeat(const net_exchange *x) {
@@ -158,6 +175,26 @@ static bool build_headers(net_exchange *x) {
   return true;
 }
 
+/* Behind the host; what the scheme implies when the URL names none. */
+static unsigned port_of(const char *url) {
+  xai_str host = xai__curl_host(url);
+  const char *colon = host.ptr + host.len;
+  if (*colon == ':') return (unsigned)strtoul(colon + 1, NULL, 10);
+  return xai__str_starts(xai_str_of(url), "https:") ? 443 : 80;
+}
+
+/* Where the environment names the proxy it also says for which hosts it is not; libcurl knows no ports there, and
+ * before 7.86 no networks (F10). */
+static bool set_exemption(const net_exchange *x) {
+  if (x->owner->proxy != NULL) return true;
+  const char *list = getenv("no_proxy");
+  if (list == NULL) list = getenv("NO_PROXY");
+  xai_str host = xai__curl_host(x->request->url);
+  if (host.len > 1 && host.ptr[0] == '[') host = (xai_str){host.ptr + 1, host.len - 2};
+  bool exempt = list != NULL && xai__no_proxy(xai_str_of(list), host, port_of(x->request->url));
+  return curl_easy_setopt(x->easy, CURLOPT_NOPROXY, exempt ? "*" : "") == CURLE_OK;
+}
+
 /* Whatever libcurl can unpack. It does not notice when the packed data is cut, so this is for contents that show
  * their own end, as JSON does (F38). */
 static bool set_encoding(const net_exchange *x) {
@@ -173,7 +210,8 @@ bool xai__curl_set_request(net_exchange *x) {
   MAY(CURLOPT_BUFFERSIZE, x->request->stream ? 16384L : 65536L);
   /* Before 7.80 nothing would tell of a repeat without a body to rewind. */
   bool hidden = !XAI_CURL_TELLS_READY && x->request->body.len == 0 && !xai__curl_may_repeat(x);
-  return xai__curl_set_fresh(x, hidden) && set_encoding(x) && set_method(easy, x->request) && ok;
+  return xai__curl_set_fresh(x, hidden) && set_encoding(x) && set_exemption(x) &&
+         set_method(easy, x->request) && ok;
 }
 
 bool xai__curl_set_fresh(net_exchange *x, bool fresh) {
