@@ -75,6 +75,7 @@ build = {
         "core/src/xai_limiter.c",
         "core/src/xai_line.c",
         "core/src/xai_mem.c",
+        "core/src/xai_no_proxy.c",
         "core/src/xai_pattern.c",
         "core/src/xai_pattern_simple.c",
         "core/src/xai_poll.c",
