@@ -15,6 +15,7 @@
 
 #define MAX_SOURCE ((size_t)64 << 10)
 #define HEAP_LIMIT_KIB (64u << 10)
+#define BACKTRACK_WEIGHT 16 /* steps of a check for each that a match may go back */
 
 struct xai_pattern {
   xai_simple *simple; /* else NULL, and code is there */
@@ -617,7 +618,8 @@ static int match_within(const xai_pattern *pattern, xai_matcher *matcher, xai_st
 }
 
 /* PCRE2 does not say how much it did, so a match is first tried with a limit that honest ones stay below; the
- * others are charged with all that they were allowed. */
+ * others get more, and are charged with all that they were allowed. A step of backtracking takes some 13 ns, and
+ * the steps of a whole check shall be used up after 100 ms of them (F85): hence their weight. */
 xai_code xai__pattern_match(const xai_pattern *pattern, xai_matcher *matcher, xai_str text, bool *found,
                             uint64_t *work) {
   uint32_t most = matcher->match_limit;
@@ -629,9 +631,10 @@ xai_code xai__pattern_match(const xai_pattern *pattern, xai_matcher *matcher, xa
     return XAI_OK;
   }
   int result = match_within(pattern, matcher, text, limit);
-  if (result == PCRE2_ERROR_MATCHLIMIT && limit < most) {
-    *work += most;
-    result = match_within(pattern, matcher, text, most);
+  while (result == PCRE2_ERROR_MATCHLIMIT && limit < most) {
+    limit = limit < most / 16 ? limit * 16 : most;
+    *work += (uint64_t)limit * BACKTRACK_WEIGHT;
+    result = match_within(pattern, matcher, text, limit);
   }
   *found = result >= 0;
   switch (result) {
