@@ -19,8 +19,9 @@ enum {
   SHUT_AFTER_MS = 30000,
   FIRST_SHUT_MS = 10000,
   LONGEST_SHUT_MS = 60000,
-  GROWTH_PARTS = 16, /* so much of the rate before the cut comes back each second        */
-  FORGET_CUT = 4     /* without a known limit it has grown back at so many times that    */
+  LONGEST_ANSWER_MS = 600000, /* no more is believed of how long answers take                     */
+  GROWTH_PARTS = 16,          /* so much of the rate before the cut comes back each second        */
+  FORGET_CUT = 4              /* without a known limit it has grown back at so many times that    */
 };
 
 /* ---- life */
@@ -244,6 +245,12 @@ static bool passes_as_probe(xai_lane *lane, uint64_t now, uint64_t *random) {
 
 /* ---- asking */
 
+/* Let go at that moment, would its deadline come before its answer? */
+static bool is_too_late(const xai_lane *lane, const xai_ticket *ticket, uint64_t at) {
+  return at >= ticket->deadline_at ||
+         ticket->deadline_at - at < (uint64_t)lane->answer_ms + 2 * (uint64_t)lane->spread_ms;
+}
+
 static uint64_t expected_tokens(const xai_lane *lane, const xai_ticket *ticket) {
   if (!ticket->is_guess || lane->tokens_a_guess == 0 || ticket->tokens > UINT32_MAX) return ticket->tokens;
   uint64_t tokens = ticket->tokens * lane->tokens_a_guess / WHOLE_GUESS;
@@ -291,7 +298,7 @@ xai_admission xai__limiter_ask(xai_limiter *self, xai_ticket *ticket, xai_str mo
   }
   uint64_t ahead = xai__line_before(&lane->line, waiter->rank, waiter->number);
   *at = soonest(self, lane, now, ahead + 1, ticket->booked);
-  if (*at >= ticket->deadline_at) return turned_away(ticket);
+  if (is_too_late(lane, ticket, *at)) return turned_away(ticket);
   join(self, ticket);
   return XAI_ADMIT_WAIT;
 }
@@ -321,7 +328,7 @@ static xai_ticket *hopeless_one(xai_limiter *self, xai_lane *lane, uint64_t now,
   *at = lane->shut_until;
   if (lane->shut_ms > 0) return first;
   *at = soonest(self, lane, now, 1, first->booked);
-  if (*at >= first->deadline_at) return first;
+  if (is_too_late(lane, first, *at)) return first;
   *at = lane->blocked_until;
   if (!lane->sweep_due) return NULL;
   xai_waiter *w = xai__line_from(&lane->line, lane->sweep_rank, lane->sweep_number);
@@ -457,9 +464,18 @@ static void refused(xai_limiter *self, xai_lane *lane, const xai_ticket *ticket,
   }
 }
 
+/* As TCP reckons its round trips: Jacobson, "Congestion Avoidance and Control", 1988, appendix A. */
+static void learn_duration(xai_lane *lane, uint64_t took) {
+  int64_t ms = (int64_t)at_most(took, LONGEST_ANSWER_MS), off = ms - lane->answer_ms;
+  if (lane->answer_ms == 0) lane->answer_ms = (uint32_t)ms;
+  else lane->answer_ms = (uint32_t)(lane->answer_ms + off / 8);
+  lane->spread_ms = (uint32_t)(lane->spread_ms + ((off < 0 ? -off : off) - lane->spread_ms) / 4);
+}
+
 /* An answer. One to an attempt from after the last cut says that the rate is bearable again. */
 static void answered(xai_limiter *self, xai_lane *lane, const xai_ticket *ticket, uint64_t now,
                      const xai_attempt_report *report) {
+  learn_duration(lane, now - ticket->granted_at);
   if (ticket->granted_at >= lane->cut_at) lane->strikes = 0, lane->shut_ms = 0;
   if (!report->hint.none_left || !self->learns) return;
   uint32_t wait_ms = report->hint.reset_ms > 0 ? report->hint.reset_ms : FIRST_PAUSE_MS;

@@ -55,6 +55,9 @@ typedef struct xai_lane {
   uint64_t shut_until;     /* the next probe                                                       */
   uint64_t paced_until;    /* one by one even those who never stood in line                        */
   uint64_t pace_at_us;     /* the next one                                                         */
+  uint32_t answer_ms;      /* what an answer takes, on a running average ...                       */
+  uint32_t spread_ms;      /* ... and how far they are from it: who is let go too late for it is
+                           sent, billed and given up                                            */
   uint64_t used_at;
 } xai_lane;
 

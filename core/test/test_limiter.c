@@ -417,6 +417,21 @@ static void a_call_that_would_wait_in_vain_is_told_at_once_and_when(void) {
 
 /* ---- limits that are learned */
 
+/* Let go a moment before its deadline, a call is sent, billed and given up: nobody is served when all wait so. */
+static void who_is_let_go_too_late_for_an_answer_is_turned_away(void) {
+  const xai_rate rates[] = {{.model = "m", .requests_per_second = 1}};
+  open_with(rates, 1);
+  xai_ticket *first = ticket(0, 1, 0);
+  CHECK_INT(ask(first, "m"), XAI_ADMIT_GO);
+  b.now += 400; /* an answer takes 400 ms, give or take 200 */
+  done(first, fine);
+  CHECK_INT(ask(ticket(0, 1, 900), "m"), XAI_ADMIT_NEVER);
+  CHECK_INT(ask(ticket(0, 1, 1500), "m"), XAI_ADMIT_WAIT);
+  b.now += 2000;
+  CHECK_INT(ask(ticket(0, 1, 1), "other"), XAI_ADMIT_GO); /* who need not wait may try */
+  finish();
+}
+
 static void nobody_is_sent_until_the_server_says_F75(void) {
   open_with(NULL, 0);
   xai_ticket *first = ticket(0, 1, 0);
@@ -681,6 +696,7 @@ int main(void) {
   RUN(first_come_first_served_and_each_knows_its_place);
   RUN(a_step_of_priority_is_worth_ten_seconds_and_nobody_starves);
   RUN(a_call_that_would_wait_in_vain_is_told_at_once_and_when);
+  RUN(who_is_let_go_too_late_for_an_answer_is_turned_away);
   RUN(nobody_is_sent_until_the_server_says_F75);
   RUN(those_in_line_who_would_now_wait_in_vain_leave_it);
   RUN(many_leave_it_in_no_time);
