@@ -10,7 +10,7 @@
 #include "events.h"
 #include "sim.h"
 
-enum { FIRST_AGAIN_MS = 20, LAST_AGAIN_MS = 5000, DRIP_MS = 10000 };
+enum { FIRST_AGAIN_MS = 20, LAST_AGAIN_MS = 5000, DRIP_MS = 10000, SMALL_PIECE = 100, MOST_PIECES = 100 };
 
 /* ---- the pool */
 
@@ -273,10 +273,20 @@ static void reach_stop(sim *s, sim_exchange *x) {
   end(s, x, XAI_WIRE_DONE);
 }
 
+/* The small ones stand together, anywhere in the body: before and after them all comes at once. */
+static size_t piece_of(sim_exchange *x, size_t left) {
+  size_t from = x->body.len * x->plan.permille / 1000, n = left < SIM_BIG_PIECE ? left : SIM_BIG_PIECE;
+  if (x->plan.piece == 0) return left;
+  if (x->pieces == MOST_PIECES) return n;
+  if (x->plan.piece < SMALL_PIECE && x->at < from) return from - x->at < n ? from - x->at : n;
+  x->pieces++;
+  return x->plan.piece < n ? x->plan.piece : n;
+}
+
 static void send_piece(sim *s, sim_exchange *x) {
   sim_track *track = &s->tracks[x->call];
   size_t left = x->stop - x->at;
-  size_t n = x->plan.piece > 0 && x->plan.piece < left ? x->plan.piece : left;
+  size_t n = piece_of(x, left);
   if (n == 0) {
     reach_stop(s, x);
     return;

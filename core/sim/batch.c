@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -13,7 +14,7 @@
 
 #include "sim.h"
 
-enum { SHRINK_TRIES = 3000, MOST_FAILURES = 5, LINE = 4096 };
+enum { SHRINK_TRIES = 3000, MOST_FAILURES = 5, LINE = 4096, LONGEST_RUN_S = 300 };
 
 typedef struct share {
   uint64_t passed, failed;
@@ -77,13 +78,15 @@ static void tell_progress(const sim_batch *batch, const share *mine, uint64_t jo
   fflush(stdout);
 }
 
-static share work(const sim_batch *batch, uint32_t job) {
+static share work(const sim_batch *batch, uint32_t job, uint64_t *seed) {
   sim s = {.last_step = SIM_NEVER};
   share mine = {0};
   double began = seconds_now();
   uint64_t told = 0, calls = batch->calls / batch->jobs;
   for (uint64_t i = job; i < batch->seeds && mine.failed < MOST_FAILURES; i += batch->jobs) {
-    if (sim_one_seed(&s, batch->from + i)) mine.passed++;
+    *seed = batch->from + i;
+    alarm(LONGEST_RUN_S); /* a client that loops for ever ends the worker */
+    if (sim_one_seed(&s, *seed)) mine.passed++;
     else mine.failed++;
     mine.stats = s.stats;
     double since = seconds_now() - began;
@@ -98,7 +101,7 @@ static share work(const sim_batch *batch, uint32_t job) {
 }
 
 /* A worker tells its share through a pipe; one that dies has failed. */
-static int start_worker(const sim_batch *batch, uint32_t job) {
+static int start_worker(const sim_batch *batch, uint32_t job, uint64_t *seed) {
   int ends[2];
   if (pipe(ends) != 0) abort();
   fflush(stdout);
@@ -109,16 +112,17 @@ static int start_worker(const sim_batch *batch, uint32_t job) {
     return ends[0];
   }
   close(ends[0]);
-  share mine = work(batch, job);
+  share mine = work(batch, job, seed);
   bool told = write(ends[1], &mine, sizeof mine) == (ssize_t)sizeof mine;
   fflush(stdout);
   _exit(told ? 0 : 1);
 }
 
-static void collect(sim_batch *batch, int from) {
+static void collect(sim_batch *batch, int from, uint64_t seed) {
   share theirs;
   if (read(from, &theirs, sizeof theirs) != (ssize_t)sizeof theirs) {
-    printf("FAILED: a worker has died\n");
+    printf("FAILED: a worker has died, of a crash or a loop without end, in seed %llu\n",
+           (unsigned long long)seed);
     theirs = (share){.failed = 1};
   }
   close(from);
@@ -127,11 +131,19 @@ static void collect(sim_batch *batch, int from) {
   sim_stats_add(&batch->stats, &theirs.stats);
 }
 
+static uint64_t *shared_numbers(uint32_t count) {
+  void *at = mmap(NULL, count * sizeof(uint64_t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (at == MAP_FAILED) abort();
+  return at;
+}
+
 void sim_batch_run(sim_batch *batch) {
   double began = seconds_now();
   int *workers = sim_realloc(NULL, batch->jobs * sizeof *workers);
-  for (uint32_t job = 0; job < batch->jobs; job++) workers[job] = start_worker(batch, job);
-  for (uint32_t job = 0; job < batch->jobs; job++) collect(batch, workers[job]);
+  uint64_t *seeds = shared_numbers(batch->jobs); /* that they are at */
+  for (uint32_t job = 0; job < batch->jobs; job++) workers[job] = start_worker(batch, job, &seeds[job]);
+  for (uint32_t job = 0; job < batch->jobs; job++) collect(batch, workers[job], seeds[job]);
+  munmap(seeds, batch->jobs * sizeof *seeds);
   while (wait(NULL) > 0) {}
   free(workers);
   batch->took_s = seconds_now() - began;

@@ -323,7 +323,7 @@ static void check_open(sim *s) {
     const sim_track *track = &s->tracks[s->open[i]];
     const sim_exchange *x = track->row_count ? track->rows[track->row_count - 1] : NULL;
     if (track->held && x != NULL &&
-        track->since_hold > INBOX + (x->plan.piece ? x->plan.piece : x->body.len) &&
+        track->since_hold > INBOX + (x->plan.piece ? SIM_BIG_PIECE : x->body.len) &&
         sim_body_is_stream(x, track->plan))
       sim_break(s, SIM_RULE_HELD, "call %u is held and has taken %zu bytes", track->plan->number,
                 track->since_hold);

@@ -13,6 +13,7 @@ enum {
   OUTAGE_S = 60,
   AFTER_S = 40,
   BACK_S = 10, /* from the end of the outage to the full rate                  */
+  LEARN_S = 120,
   ALL_S = BEFORE_S + OUTAGE_S + AFTER_S
 };
 
@@ -107,6 +108,31 @@ static void outage(sim *s, const char *what, bool refuses, uint64_t *passed, uin
   s->seconds = 0;
 }
 
+/* ---- a limit that nobody told */
+
+/* Twice as many calls as the server takes: refusals teach the limit, and what can be done is done. */
+static void learn(sim *s, uint64_t *passed, uint64_t *failed) {
+  uint32_t rate = 20, calls = 2 * rate * LEARN_S;
+  begin(s, calls);
+  s->script.rates_learn = true;
+  s->script.rates[1].per_second = rate;
+  for (uint32_t i = 0; i < calls; i++) {
+    s->script.calls[i].model = 1;
+    s->script.calls[i].start_ms = i * 1000 / (2 * rate);
+    s->script.calls[i].deadline_ms = 20000;
+  }
+  sim_run(s);
+  uint64_t refused = s->stats.fates[SIM_FATE_STATUS], complete = s->stats.complete;
+  bool good = s->broken == SIM_RULE_NONE && refused * 100 <= s->stats.requests * 5 &&
+              complete * 100 >= (uint64_t)rate * LEARN_S * 80;
+  printf(
+    "%s%u calls a second where %u are taken, unsaid, for %d s: %llu requests, %llu of them refused (at most 5%%), "
+    "%llu complete (at least 80%% of %u)%s%s\n",
+    good ? "" : "FAILED ", 2 * rate, rate, LEARN_S, (unsigned long long)s->stats.requests,
+    (unsigned long long)refused, (unsigned long long)complete, rate * LEARN_S, s->why[0] ? ": " : "", s->why);
+  ++*(good ? passed : failed);
+}
+
 void sim_scenarios(uint64_t *passed, uint64_t *failed) {
   sim s = {.last_step = SIM_NEVER};
   same_for_all(&s, "timeouts", SIM_FATE_SILENT, XAI_WIRE_DONE, passed, failed);
@@ -114,5 +140,6 @@ void sim_scenarios(uint64_t *passed, uint64_t *failed) {
   same_for_all(&s, "resets within an answer", SIM_FATE_CUT, XAI_WIRE_RESET, passed, failed);
   outage(&s, "503", false, passed, failed);
   outage(&s, "connections refused", true, passed, failed);
+  learn(&s, passed, failed);
   sim_deinit(&s);
 }

@@ -90,6 +90,8 @@ const char *sim_lie_text(sim_lie lie);
 
 /* ---- the server's side of one attempt: a line of the ledger */
 
+enum { SIM_BIG_PIECE = 16 << 10 }; /* bytes fed at once, unless all are */
+
 typedef enum sim_phase { SIM_TAKEN, SIM_BODY, SIM_OVER } sim_phase;
 
 typedef struct sim_exchange {
@@ -108,6 +110,7 @@ typedef struct sim_exchange {
   uint64_t taken_at;
   uint64_t over_at;
   uint64_t linger_from; /* its call ended here                                        */
+  uint32_t pieces;      /* small ones, sent                                                  */
   uint32_t again_ms;    /* before refused bytes are offered again                        */
   sim_text body;
   size_t at;        /* bytes taken by the client                                      */
