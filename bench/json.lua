@@ -8,7 +8,9 @@ local text = pipe:read "*a"
 pipe:close()
 
 local value = assert(codec.decode(text))
-local work = arg[2] == "decode" and function() return codec.decode(text) end or function() return codec.encode(value) end
+local function decode() return codec.decode(text) end
+local function encode() return codec.encode(value) end
+local work = arg[2] == "decode" and decode or encode
 local best = math.huge
 for _ = 1, 12 do
   local from = os.clock()

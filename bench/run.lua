@@ -83,8 +83,10 @@ local function show(row, medians, faults)
     end
   end
   io.stdout:flush()
-  results[#results + 1] = { name = row.name, unit = row.unit, medians = medians, faults = next(faults) and faults or nil,
-    goal = row.goal and row.goal.text or nil, verdict = verdict ~= "" and verdict or nil }
+  results[#results + 1] = {
+    name = row.name, unit = row.unit, medians = medians, faults = next(faults) and faults or nil,
+    goal = row.goal and row.goal.text or nil, verdict = verdict ~= "" and verdict or nil,
+  }
 end
 
 for _, row in ipairs(rows) do
