@@ -26,7 +26,7 @@ BENCHES  := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c)) $(patsubst 
 C_EXAMPLES := $(patsubst examples/c/%.c,$(B)/examples/%,$(wildcard examples/c/*.c))
 SIM      := $(patsubst core/sim/%.c,$(B)/sim/%.o,$(wildcard core/sim/*.c))
 SOURCES  := $(wildcard core/include/*.h core/src/*.[ch] core/test/*.[ch] core/sim/*.[ch] core/fuzz/*.[ch] \
-                       core/torture/*.[ch] bench/*.[ch] bench/*/*.[ch] lua/c/*.[ch] lua/test/*.c examples/c/*.[ch] \
+                       core/torture/*.[ch] core/soak/*.[ch] bench/*.[ch] bench/*/*.[ch] lua/c/*.[ch] lua/test/*.c examples/c/*.[ch] \
                        tools/*.[ch])
 
 # The Luas we build for: those whose headers are there, each under the name its system gives it.
@@ -46,6 +46,8 @@ FUZZ_SECONDS ?= 20
 SIM_SECONDS ?= 60
 NOMEM     := $(addprefix lua/test/nomem/,load.lua core.lua calls.lua talk.lua)
 SPEC_TIMEOUT ?= 900
+SPECS     ?= spec
+SOAK_MINUTES ?= 2
 SANITIZE  := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 ## ---- building
@@ -108,8 +110,9 @@ test: ## install what is missing, build, run every C test, spec and example
 	@tools/deps.sh build test
 	+@TALLY_MAKE="$(MAKE)" tools/tally.sh all test-c nomem $(LUAS:%=spec-%) examples
 
-test-c: $(TESTS) $(B)/test/header_cxx $(B)/sim/simulate ## the C tests
-	@$(CLEAN_ENV) tools/each.sh $^
+TEST_PROGRAMS := $(TESTS) $(B)/test/header_cxx $(B)/sim/simulate
+test-c: $(TEST_PROGRAMS) ## the C tests
+	@$(CLEAN_ENV) tools/each.sh $(filter-out $(SLOW),$^)
 
 # Data races show themselves under the thread checker alone.
 TSAN_TEST := build/tsan/test/test_faults_threads
@@ -144,10 +147,14 @@ torture-run: $(TORTURES) $(BUILT:%=$(B)/%/test_nomem) $(MODULES) $(B)/env.sh
 spec: $(LUAS:%=spec-%) ## the specs on each Lua
 
 spec-%: $(B)/%/xai/core.so $(B)/env.sh
-	@$(IN_TREE) $(CLEAN_ENV) $(PRELOAD) timeout -k 10 $(SPEC_TIMEOUT) $(RUN_UNDER) $* $$(command -v busted) -o plainTerminal $(BUSTED_FLAGS) spec
+	@$(IN_TREE) $(CLEAN_ENV) $(PRELOAD) timeout -k 10 $(SPEC_TIMEOUT) $(RUN_UNDER) $* $$(command -v busted) -o plainTerminal $(BUSTED_FLAGS) $(SPECS)
 
 simulate: $(B)/sim/simulate ## random faults in virtual time: old failures, the self-test, SIM_SECONDS of seeds nobody has run
 	@$(CLEAN_ENV) $< --corpus core/sim/seeds.txt --self-test --scenarios --new --seconds $(SIM_SECONDS) --jobs $$(nproc)
+
+SOAK_SECONDS ?= $(shell expr $(SOAK_MINUTES) '*' 60)
+soak: $(B)/soak/soak $(B)/lua5.4/xai/core.so $(B)/env.sh ## thousands of streams over real sockets, for SOAK_MINUTES; then 10,000 dropped by Lua
+	@$(IN_TREE) $(CLEAN_ENV) $< $(SOAK_SECONDS) lua5.4 spec/soak.lua
 
 examples: $(C_EXAMPLES) $(MODULES) $(B)/bin/xai ## every example, offline
 	@$(IN_TREE) $(CLEAN_ENV) tools/examples.sh $(C_EXAMPLES)
@@ -155,13 +162,25 @@ examples: $(C_EXAMPLES) $(MODULES) $(B)/bin/xai ## every example, offline
 check: ## everything CI runs
 	@.ci/run
 
+# All that the parts of CI run, built by all processors before they run side by side.
+prepare: all $(TEST_PROGRAMS) $(BUILT:%=$(B)/%/test_nomem) $(C_EXAMPLES) $(B)/soak/soak $(B)/tools/schema_verdicts
+	@$(MAKE) B=build/asan CC=clang CXX=clang++ CFLAGS='$(SANITIZE)' LDFLAGS='$(SANITIZE)' prepare-asan
+	@$(MAKE) B=build/fuzz CC=clang CFLAGS='-fsanitize=fuzzer-no-link $(SANITIZE)' LDFLAGS='$(SANITIZE)' prepare-fuzz
+
+prepare-asan: $(TEST_PROGRAMS) $(TORTURES) $(BUILT:%=$(B)/%/test_nomem) $(MODULES) $(B)/env.sh
+prepare-fuzz: $(FUZZERS)
+
 asan: ## C tests and specs (5.4) under AddressSanitizer and UBSan
 	@$(MAKE) B=build/asan CC=clang CXX=clang++ CFLAGS='$(SANITIZE)' LDFLAGS='$(SANITIZE)' test-c spec-lua5.4 \
 	  PRELOAD='ASAN_OPTIONS=detect_leaks=0 LD_PRELOAD=$(shell clang -print-file-name=libclang_rt.asan-$(shell uname -m).so)'
 
+# What AddressSanitizer cannot see, memory that was never written: all of the core, and the specs that use most of
+# the C module. The long simulations run the same code as the short ones.
 VALGRIND := valgrind -q --leak-check=full --errors-for-leak-kinds=definite,indirect --error-exitcode=99
-valgrind: ## the same under valgrind, without the suites beside the checkout
-	@$(MAKE) SUITES=none RUN_UNDER='$(VALGRIND)' test-c spec-lua5.4
+VALGRIND_SPECS := json schema sse core_client client stream conversation finalizers
+valgrind: ## C tests and the specs of the C module under valgrind, without the suites beside the checkout
+	@$(MAKE) SUITES=none RUN_UNDER='$(VALGRIND)' SPECS='$(VALGRIND_SPECS:%=spec/%_spec.lua)' \
+	  SLOW='%/test_faults_limits %/simulate' test-c spec-lua5.4
 
 fuzz: ## each fuzz target for FUZZ_SECONDS
 	@$(MAKE) B=build/fuzz CC=clang CFLAGS='-fsanitize=fuzzer-no-link $(SANITIZE)' LDFLAGS='$(SANITIZE)' fuzz-run
@@ -193,6 +212,8 @@ $(B)/sim/%.o: core/sim/%.c | $(B)/sim/
 	$(COMPILE) -Icore/sim
 $(B)/sim/simulate: $(SIM) $(B)/libxai.a
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(B)/soak/%: core/soak/%.c $(B)/libxai.a | $(B)/soak/
+	$(Q)$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -Icore/test -MMD -MP -o $@ $< $(B)/libxai.a $(LIBS) -lpthread
 $(B)/torture/%: core/torture/%.c $(B)/libxai.a | $(B)/torture/
 	$(Q)$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -Icore/src -Icore/test -MMD -MP -o $@ $< $(B)/libxai.a $(LIBS) -lpthread
 $(B)/fuzz/%: core/fuzz/%.c $(B)/libxai.a | $(B)/fuzz/
@@ -238,6 +259,6 @@ help: ## this list
 
 .PHONY: all lib modules env deps demo test test-c simulate spec faults tsan examples check asan valgrind fuzz fuzz-run coverage interop \
         bench lint format package dist install uninstall clean help
-.PHONY: nomem torture torture-run
+.PHONY: nomem torture torture-run prepare prepare-asan prepare-fuzz soak
 .SECONDARY:
 -include $(wildcard $(B)/*/*.d)

@@ -4,7 +4,11 @@
 #
 # tally.sh PART...   each PART is a target. Tests count by their closing lines ("name: 3 passed, 0 failed" or
 # busted's), any other part as one. The logs are build/log/PART.log. TALLY_MAKE may hold the make command.
+# With TALLY_LANES=2 two parts run at a time, but "PART!" always by itself: what builds for the others, or looks at
+# the clock. What they say comes whole and in the order of the parts. None gets more than TALLY_LIMIT seconds.
 set -euo pipefail
+
+lanes=${TALLY_LANES:-1}
 
 # Sum of the closing lines in a log, as "passed failed".
 count() {
@@ -14,13 +18,27 @@ count() {
 }
 
 is_tests() {
-  case $1 in test | test-* | simulate | nomem | spec | spec-* | examples) return 0 ;; *) return 1 ;; esac
+  case $1 in
+    test | test-* | simulate | nomem | spec | spec-* | examples | torture | soak) return 0 ;;
+    *) return 1 ;;
+  esac
 }
 
+# One part into its log; how it ended and how long it took beside it.
 run_part() {
-  local part=$1 log=build/log/$1.log begin=$SECONDS status=0 good bad
-  echo "== $part"
-  ${TALLY_MAKE:-make} --no-print-directory "$part" </dev/null 2>&1 | tee "$log" || status=$?
+  local part=$1 begin=$SECONDS status=0
+  # shellcheck disable=SC2086
+  timeout -k 10 "${TALLY_LIMIT:-900}" ${TALLY_MAKE:-make} --no-print-directory "$part" </dev/null 2>&1 |
+    if ((lanes > 1)); then cat >"build/log/$part.log"; else tee "build/log/$part.log"; fi || status=$?
+  ((status != 124)) || echo "$part: took longer than ${TALLY_LIMIT:-900} s" >>"build/log/$part.log"
+  echo "$status $((SECONDS - begin))" >"build/log/$part.end"
+}
+
+# The result of a part that has ended.
+add_part() {
+  local part=$1 log=build/log/$1.log status took good bad
+  read -r status took <"build/log/$part.end"
+  if ((lanes > 1)); then printf '== %s\n' "$part"; cat "$log"; fi
   if is_tests "$part"; then read -r good bad < <(count "$log"); else good=$((status == 0)) bad=0; fi
   # Something that ended badly without saying so, or said nothing at all, has failed.
   if ((status != 0 && bad == 0)) || ((good + bad == 0)); then
@@ -28,11 +46,43 @@ run_part() {
     if is_tests "$part"; then echo "$part: 0 passed, 1 failed (status $status)"; fi
   fi
   passed=$((passed + good)) failed=$((failed + bad))
-  summary+=$(printf '%-14s %6d passed %4d failed %5d s' "$part" "$good" "$bad" $((SECONDS - begin)))$'\n'
+  summary+=$(printf '%-14s %6d passed %4d failed %5d s' "$part" "$good" "$bad" "$took")$'\n'
+}
+
+# Those that have ended, as far as all before them have.
+add_ended() {
+  while ((${#waiting[@]} > 0)) && [[ -e build/log/${waiting[0]}.end ]]; do
+    add_part "${waiting[0]}"
+    waiting=("${waiting[@]:1}")
+  done
+}
+
+await() {
+  while (($(jobs -rp | wc -l) > $1)); do
+    wait -n || true
+    add_ended
+  done
+  add_ended
+}
+
+start_part() {
+  local part=${1%!}
+  rm -f "build/log/$part.end"
+  waiting+=("$part")
+  if ((lanes == 1)); then
+    echo "== $part"
+    run_part "$part"
+    add_ended
+    return
+  fi
+  if [[ $1 == *! ]]; then await 0; else await $((lanes - 1)); fi
+  run_part "$part" &
+  if [[ $1 == *! ]]; then await 0; fi
 }
 
 mkdir -p build/log
-passed=0 failed=0 summary=
-for part in "$@"; do run_part "$part"; done
+passed=0 failed=0 summary='' waiting=()
+for part in "$@"; do start_part "$part"; done
+await 0
 printf '\n%s%d passed, %d failed\n' "$summary" "$passed" "$failed"
 exit $((failed != 0))
