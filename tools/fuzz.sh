@@ -1,18 +1,30 @@
 #!/usr/bin/env bash
-# fuzz.sh - runs each fuzz target for FUZZ_SECONDS, from the seeds in core/fuzz/seeds/NAME when there are some.
+# fuzz.sh - runs each fuzz target for FUZZ_SECONDS, from the inputs in core/fuzz/corpus/NAME.
 # SPDX-License-Identifier: MIT
 #
 # What it finds new stays in build/fuzz/corpus/NAME; an input that breaks something is build/fuzz/NAME-crash-...
-# or -leak- or -timeout-, and its story the log beside it.
+# or -leak- or -timeout-, and its story the log beside it. To keep what was found:
+#   build/fuzz/fuzz/fuzz_X -set_cover_merge=1 -use_counters=0 -max_len=1500 core/fuzz/corpus/X build/fuzz/corpus/fuzz_X
 set -euo pipefail
+
+dictionary() {
+  case $1 in
+    head | request) echo http ;;
+    answer | error | fold) echo api ;;
+    schema*) echo schema ;;
+    sse) echo sse ;;
+    *) echo json ;;
+  esac
+}
 
 fuzz() {
   local target=$1 name=${1##*/}
-  local corpus=build/fuzz/corpus/$name seeds=core/fuzz/seeds/${name#fuzz_} log=build/fuzz/$name.log
+  local corpus=build/fuzz/corpus/$name seeds=core/fuzz/corpus/${name#fuzz_} log=build/fuzz/$name.log words
+  words=core/fuzz/dict/$(dictionary "${name#fuzz_}").dict
   mkdir -p "$corpus"
   [[ -d $seeds ]] || seeds=
   if "$target" -max_total_time="${FUZZ_SECONDS:-20}" -timeout=10 -rss_limit_mb=2048 -max_len=65536 \
-    -print_final_stats=1 -artifact_prefix="build/fuzz/$name-" "$corpus" ${seeds:+"$seeds"} >"$log" 2>&1; then
+    -print_final_stats=1 -artifact_prefix="build/fuzz/$name-" -dict="$words" "$corpus" ${seeds:+"$seeds"} >"$log" 2>&1; then
     echo "ok      $name: $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") inputs"
     return
   fi
