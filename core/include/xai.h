@@ -409,7 +409,22 @@ typedef struct xai_call_id {
   uint32_t id;
 } xai_call_id;
 
-/* Limits of a call; 0 means the default, XAI_NO_LIMIT what it says. Source of the defaults: faults.md. */
+/* Limits of a call; 0 means the default, XAI_NO_LIMIT what it says. Source of the defaults: faults.md.
+ *
+ * What a call holds of memory, and which limit caps it (R6); some 32 KiB for itself come on top:
+ *   the request, its copy                        max_request (the headers: 64 of 8 KiB at most)
+ *   headers of the answer, interim ones included max_headers
+ *   bytes of a stream that nobody has pulled     64 KiB, and as much that is being read; then the socket waits
+ *   an unfinished line and event                 max_event for each of the two
+ *   a streamed answer, folded                    2 x max_response, its bytes at most max_response
+ *   a whole answer, before it is read            max_response
+ *   ... the API's own object, folded             2 x max_response
+ *   ... any other JSON value                     8 x max_response (a value takes more room than its text)
+ *   the body of an error answer                  64 KiB, and as much while it is read
+ *   attempts                                     max_attempts, of some 120 bytes each
+ *   nesting of JSON                              max_depth
+ * What one attempt used the next one uses again. Beyond a limit the call ends with XAI_ERR_TOO_BIG (XAI_ERR_DEPTH),
+ * which names it. Of a client: max_calls calls, and libcurl's own 16 to 64 KiB for each connection. */
 #define XAI_NO_LIMIT UINT32_MAX
 typedef struct xai_limits {
   uint32_t deadline_ms;  /* the whole call, retries and waits included; default 3,600,000            */
