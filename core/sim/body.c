@@ -257,6 +257,11 @@ static void make_stream(maker *m, const sim_call *call, const xai_limits *limits
     say(m, true);
   }
   if (intrudes(m, at, count, limits)) return;
+  if (m->x->plan.fate == SIM_FATE_NO_FINISH) {
+    m->x->honest = false;
+    put(m, "data: [DONE]\n\n");
+    return;
+  }
   if (m->chat) close_chat(m, status);
   else close_responses(m, status);
   if (!m->x->plan.marker && !(m->chat && call->number % 8 != 0)) return;

@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RATES_STREAM = 4 };
+/* What came later is drawn from streams of its own, so that older scripts stay what they were. */
+enum { RATES_STREAM = 4, LATER_STREAM = 5, FIRST_FATES = SIM_FATE_OTHER_FORM + 1 };
 
 typedef struct mood {
   uint64_t random;
@@ -38,7 +39,7 @@ static mood draw_mood(uint64_t seed) {
   mood m = {.random = sim_mix(seed, 1)};
   m.fault_permille = PICK(&m, 0, 20, 100, 200, 300, 600, 1000);
   uint32_t exist = PICK(&m, 60, 150, 400, 1000);
-  for (uint32_t fate = SIM_FATE_WELL + 1; fate < SIM_FATE_COUNT; fate++)
+  for (uint32_t fate = SIM_FATE_WELL + 1; fate < FIRST_FATES; fate++)
     if (sim_permille(&m.random, exist)) m.fates[m.fate_count++] = fate;
   m.cancel_permille = PICK(&m, 0, 0, 20, 200);
   m.hold_permille = PICK(&m, 0, 0, 30, 200);
@@ -160,7 +161,6 @@ static void draw_rate(mood *m, sim_rate *rate, bool has_tokens) {
   if (has_tokens) rate->tokens = PICK(m, 0, 3000000, 20000000);
 }
 
-/* From a stream of its own, so that scripts drawn before there were rates are what they were. */
 static void draw_rates(sim_script *script) {
   mood m = {.random = sim_mix(script->seed, RATES_STREAM)};
   uint32_t mode = sim_below(&m.random, 1000);
@@ -180,6 +180,17 @@ static void draw_rates(sim_script *script) {
   }
 }
 
+static void draw_later_fates(sim_script *script) {
+  uint64_t random = sim_mix(script->seed, LATER_STREAM);
+  if (!sim_permille(&random, 250)) return;
+  uint32_t permille = sim_between(&random, 10, 500);
+  for (size_t i = 0; i < script->count; i++)
+    for (int a = 0; a < SIM_MAX_ATTEMPTS; a++)
+      if (sim_permille(&random, permille))
+        script->calls[i].answers[a].fate =
+          (uint8_t)(FIRST_FATES + sim_below(&random, SIM_FATE_COUNT - FIRST_FATES));
+}
+
 void sim_script_draw(sim_script *script, uint64_t seed) {
   sim_call *calls = script->calls;
   mood m = draw_mood(seed);
@@ -193,6 +204,7 @@ void sim_script_draw(sim_script *script, uint64_t seed) {
     script->calls[i] = draw_call(&m, (uint32_t)i + 1, at);
   }
   draw_rates(script);
+  draw_later_fates(script);
 }
 
 void sim_script_copy(sim_script *to, const sim_script *from) {

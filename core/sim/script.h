@@ -22,28 +22,29 @@ typedef enum sim_kind {
 } sim_kind;
 
 /* What the server and the network do with one attempt. */
-#define SIM_FATES(X)                                \
-  X(WELL, "answers well")                           \
-  X(CUT, "ends in the middle")                      \
-  X(STALL, "falls silent in the middle")            \
-  X(COMMENTS, "sends comments for ever")            \
-  X(DRIP, "sends a byte each ten seconds")          \
-  X(UNREACHED, "is not reached")                    \
-  X(SILENT, "never answers")                        \
-  X(RESET_EARLY, "resets before the status")        \
-  X(STATUS, "answers with an error status")         \
-  X(ERROR_IN_200, "answers 200 with an error body") \
-  X(ERROR_EVENT, "sends an error event")            \
-  X(FAILED_EVENT, "ends with a failed response")    \
-  X(INCOMPLETE, "ends at a limit of the API")       \
-  X(NOT_JSON, "answers 200 with a page")            \
-  X(EMPTY, "answers with an empty body")            \
-  X(REDIRECT, "redirects")                          \
-  X(BIG_HEADERS, "sends too many headers")          \
-  X(BIG_EVENT, "sends an event without end")        \
-  X(BIG_BODY, "sends more than the limit")          \
-  X(GARBAGE, "sends an event that is not JSON")     \
-  X(OTHER_FORM, "streams when not asked, or does not when asked")
+#define SIM_FATES(X)                                              \
+  X(WELL, "answers well")                                         \
+  X(CUT, "ends in the middle")                                    \
+  X(STALL, "falls silent in the middle")                          \
+  X(COMMENTS, "sends comments for ever")                          \
+  X(DRIP, "sends a byte each ten seconds")                        \
+  X(UNREACHED, "is not reached")                                  \
+  X(SILENT, "never answers")                                      \
+  X(RESET_EARLY, "resets before the status")                      \
+  X(STATUS, "answers with an error status")                       \
+  X(ERROR_IN_200, "answers 200 with an error body")               \
+  X(ERROR_EVENT, "sends an error event")                          \
+  X(FAILED_EVENT, "ends with a failed response")                  \
+  X(INCOMPLETE, "ends at a limit of the API")                     \
+  X(NOT_JSON, "answers 200 with a page")                          \
+  X(EMPTY, "answers with an empty body")                          \
+  X(REDIRECT, "redirects")                                        \
+  X(BIG_HEADERS, "sends too many headers")                        \
+  X(BIG_EVENT, "sends an event without end")                      \
+  X(BIG_BODY, "sends more than the limit")                        \
+  X(GARBAGE, "sends an event that is not JSON")                   \
+  X(OTHER_FORM, "streams when not asked, or does not when asked") \
+  X(NO_FINISH, "ends its stream without a finish reason")
 
 typedef enum sim_fate {
 #define SIM_X(name, text) SIM_FATE_##name,
