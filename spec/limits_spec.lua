@@ -244,6 +244,16 @@ describe("an error", function()
     assert.is_nil(err.retry_after)
   end)
 
+  it("and an answer tell the same of their attempts", function()
+    local client = helper.client { busy, { json = helper.response "ok" } }
+    local meta = assert(client:respond "x"):meta()
+    assert.same({ answered = 1, refused = 1, not_sent = 0, unknown = 0 }, meta.counts)
+    assert.equal(815, meta.tokens)
+    assert.equal(815, meta.attempts[2].tokens)
+    assert.equal(0, meta.attempts[2].queued)
+    client:close()
+  end)
+
   it("F68 for want of money is final", function()
     local err, wire = failing(helper.failure(429, "personal-team-blocked:spending-limit",
       "Your team has reached its monthly spending limit."))

@@ -103,14 +103,15 @@ bool xai__is_outage(int status) {
 }
 
 void xai__gate_status(xai_gate *self, const xai_ticket *ticket, uint64_t now, int status) {
+  if (status >= 200 && status < 300) xai__limiter_accepted(ticket);
   bool waited_for = self->breaker.state == BREAKER_OPEN && ticket->state == TICKET_RUNNING;
-  if (waited_for && !xai__is_outage(status)) xai__breaker_alive(&self->breaker, now, ticket->granted_at);
+  if (waited_for && !xai__is_outage(status)) xai__breaker_alive(&self->breaker, now, ticket->own.at);
 }
 
 void xai__gate_done(xai_gate *self, xai_ticket *ticket, uint64_t now, const xai_attempt_report *report,
                     xai_health health, uint64_t *random) {
   if (ticket->state != TICKET_RUNNING) return;
-  uint64_t passed_at = ticket->granted_at;
+  uint64_t passed_at = ticket->own.at;
   xai__limiter_done(&self->limiter, ticket, now, report, random);
   if (health == XAI_HEALTH_FAILED) xai__breaker_failed(&self->breaker, now, passed_at, random);
   if (health == XAI_HEALTH_ALIVE) xai__breaker_alive(&self->breaker, now, passed_at);

@@ -427,6 +427,10 @@ static void who_is_let_go_too_late_for_an_answer_is_turned_away(void) {
   done(first, fine);
   CHECK_INT(ask(ticket(0, 1, 900), "m"), XAI_ADMIT_NEVER);
   CHECK_INT(ask(ticket(0, 1, 1500), "m"), XAI_ADMIT_WAIT);
+  CHECK_INT(ask(ticket(9, 1, 590), "m"), XAI_ADMIT_NEVER); /* its turn comes after its deadline */
+  b.limiter.lanes[0]->answer_ms = 60000; /* answers differ: one that has two seconds may need but one */
+  CHECK_INT(ask(ticket(9, 1, 2000), "m"), XAI_ADMIT_WAIT);
+  b.limiter.lanes[0]->answer_ms = 400;
   b.now += 2000;
   CHECK_INT(ask(ticket(0, 1, 1), "other"), XAI_ADMIT_GO); /* who need not wait may try */
   finish();
@@ -450,6 +454,22 @@ static void nobody_is_sent_until_the_server_says_F75(void) {
   CHECK_INT(b.limiter.waiting, 0);
   CHECK(grants_between(until, until + 1000) <= 20); /* ten a second, not a hundred at once */
   finish();
+}
+
+static void none_left_without_a_time_is_a_short_pause(void) {
+  static const uint32_t limits[] = {7200, 600, 5, 0};
+  static const uint64_t pauses[] = {9, 101, 1000, 1000};
+  for (int i = 0; i < 4; i++) {
+    open_with(NULL, 0);
+    xai_ticket *t = ticket(0, 1, 0);
+    ask(t, "m");
+    xai_attempt_report none = fine;
+    none.hint = (xai_rate_hint){.per_minute = limits[i], .none_left = true};
+    done(t, none);
+    CHECK_INT(ask(ticket(0, 1, pauses[i]), "m"), XAI_ADMIT_NEVER);
+    CHECK_INT(ask(ticket(0, 1, pauses[i] + 1), "m"), XAI_ADMIT_WAIT);
+    finish();
+  }
 }
 
 static void those_in_line_who_would_now_wait_in_vain_leave_it(void) {
@@ -609,6 +629,46 @@ static void refusals_without_end_shut_the_lane_F69(void) {
   finish();
 }
 
+/* Half are refused at once and half are answered after a minute: that is no reason to give up. */
+static void slow_answers_among_refusals_keep_it_open(void) {
+  open_with(NULL, 0);
+  uint64_t begin = b.now, ends[MOST] = {0};
+  size_t answers = 0, shut = 0;
+  for (uint64_t ms = 0; ms < 600000; ms += 500) {
+    b.now = begin + ms;
+    for (size_t i = 0; i < b.made; i++) {
+      if (ends[i] == 0 || ends[i] > b.now) continue;
+      ends[i] = 0;
+      answers++;
+      done(&b.tickets[i], fine);
+    }
+    xai_ticket *t = ticket(0, 1, 400);
+    xai_admission what = ask(t, "m");
+    if (what == XAI_ADMIT_WAIT) xai__limiter_leave(&b.limiter, t);
+    if (what == XAI_ADMIT_GO && b.grants % 2 == 0) ends[b.made - 1] = b.now + 60000;
+    else if (what == XAI_ADMIT_GO) done(t, too_many(0));
+    shut += b.limiter.lanes[0]->shut_ms > 0;
+  }
+  CHECK_INT(shut, 0);
+  CHECK(answers >= 30);
+  finish();
+}
+
+static void an_attempt_taken_on_ends_the_row_of_refusals(void) {
+  open_with(NULL, 0);
+  xai_ticket *t = ticket(0, 1, 0);
+  ask(t, "m");
+  done(t, too_many(1000));
+  CHECK_INT(b.limiter.lanes[0]->strikes, 1);
+  b.now += 1100;
+  xai_ticket *next_one = ticket(0, 1, 0);
+  CHECK_INT(ask(next_one, "m"), XAI_ADMIT_GO);
+  xai__limiter_accepted(next_one);
+  CHECK_INT(b.limiter.lanes[0]->strikes, 0);
+  xai__limiter_accepted(t); /* long over: nothing */
+  finish();
+}
+
 /* ---- memory */
 
 static void forgets_the_model_that_was_idle_longest(void) {
@@ -698,6 +758,7 @@ int main(void) {
   RUN(a_call_that_would_wait_in_vain_is_told_at_once_and_when);
   RUN(who_is_let_go_too_late_for_an_answer_is_turned_away);
   RUN(nobody_is_sent_until_the_server_says_F75);
+  RUN(none_left_without_a_time_is_a_short_pause);
   RUN(those_in_line_who_would_now_wait_in_vain_leave_it);
   RUN(many_leave_it_in_no_time);
   RUN(a_429_halves_the_rate_which_grows_back);
@@ -707,6 +768,8 @@ int main(void) {
   RUN(told_to_learn_nothing_it_learns_nothing);
   RUN(a_wish_for_a_day_blocks_nobody_for_a_day_F67);
   RUN(refusals_without_end_shut_the_lane_F69);
+  RUN(slow_answers_among_refusals_keep_it_open);
+  RUN(an_attempt_taken_on_ends_the_row_of_refusals);
   RUN(forgets_the_model_that_was_idle_longest);
   RUN(more_models_at_once_than_there_are_lanes_share_one);
   RUN(names_as_long_as_can_be_are_told_apart_by_their_beginning);

@@ -87,7 +87,7 @@ static void granted(int i) {
   xai_ticket *t = &r.tickets[i];
   CHECK_INT(t->state, TICKET_RUNNING);
   r.grant_of[i] = r.grant_count;
-  r.grants[r.grant_count++] = (grant){r.now, t->booked, r.model_of[i], false};
+  r.grants[r.grant_count++] = (grant){r.now, t->own.tokens, r.model_of[i], false};
   r.running[r.model_of[i]]++;
   r.running[MODELS]++;
   check_limits(r.model_of[i]);
@@ -96,17 +96,18 @@ static void granted(int i) {
 
 /* ---- what happens */
 
-static bool is_shut(int model) {
+static const xai_lane *lane_of(int model) {
   const xai_limiter *limiter = &r.limiter;
   for (size_t i = 0; i < limiter->count; i++)
-    if (strcmp(limiter->lanes[i]->model, models[model]) == 0) return limiter->lanes[i]->shut_ms > 0;
-  return limiter->nameless.shut_ms > 0;
+    if (strcmp(limiter->lanes[i]->model, models[model]) == 0) return limiter->lanes[i];
+  return &limiter->nameless;
 }
 
-/* Only with a reason: it could not have made it. */
+/* Only with a reason: its answer could not have come in time. */
 static void turned_away(int i, uint64_t at) {
+  const xai_lane *lane = lane_of(r.model_of[i]);
   CHECK_INT(r.tickets[i].state, TICKET_IDLE);
-  CHECK(r.tickets[i].deadline_at <= at || is_shut(r.model_of[i]));
+  CHECK(r.tickets[i].deadline_at <= at + xai__lane_usual_ms(lane) || lane->shut_ms > 0);
   r.over++;
 }
 
@@ -142,7 +143,7 @@ static void finish(int i) {
     g->refunded = true;
   } else if (luck < 15) {
     report.has_tokens = true;
-    report.tokens = chance((uint32_t)r.tickets[i].booked + 1);
+    report.tokens = chance((uint32_t)r.tickets[i].own.tokens + 1);
     g->tokens = report.tokens;
   } else if (luck == 15) {
     report.hint.none_left = true;

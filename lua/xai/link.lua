@@ -96,6 +96,8 @@ local function meta_of(self, result, headers)
     status = result.status,
     request_id = result.request_id,
     attempts = result.attempts or {},
+    counts = result.counts,   -- of the attempts, by class
+    tokens = result.tokens,   -- of all of them together
     headers = headers,
     marker_missing = result.marker_missing or false,
     text_replaced = result.text_replaced or false,

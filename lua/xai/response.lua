@@ -265,7 +265,7 @@ function Response:computed_cost()
     { tier = rawget(self, "service_tier"), book = meta.book, us = meta.us })
 end
 
---- Ours about the call that brought this answer: status, request_id, attempts, outcome, headers ...
+--- Ours about the call that brought this answer: status, request_id, attempts, counts, tokens, outcome, headers ...
 --- @return table
 function Response:meta()
   return metas[self] or {}
