@@ -72,6 +72,7 @@ build = {
         "core/src/xai_json_stream.c",
         "core/src/xai_json_write.c",
         "core/src/xai_key.c",
+        "core/src/xai_lane.c",
         "core/src/xai_limiter.c",
         "core/src/xai_line.c",
         "core/src/xai_mem.c",
