@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: MIT
  *
  * xai_transport_curl.c moves the bytes, xai_curl_setup.c sets the options of a request, xai_curl_h2.c
- * overhears what became of a stream of HTTP/2, xai_curl_end.c says how an exchange ended.
+ * overhears what became of a stream of HTTP/2, xai_curl_race.c tries all addresses at once, xai_curl_end.c says how an exchange ended.
  */
 #ifndef XAI_CURL_H
 #define XAI_CURL_H
@@ -12,6 +12,7 @@
 
 #include "xai_head.h"
 #include "xai_poll.h"
+#include "xai_race.h"
 #include "xai_sockets.h"
 #include "xai_transport.h"
 
@@ -21,6 +22,15 @@
 #define XAI_CURL_IDLE_SECONDS 60L /* for a pooled connection, and a name's address (F14) */
 
 typedef struct net net;
+
+/* libcurl tries one address after another. When that takes too long, its list is taken, all are tried at once,
+ * and the socket that connects is handed to it. */
+typedef enum race_stage {
+  RACE_NONE,   /* as libcurl goes                                          */
+  RACE_SURVEY, /* libcurl is shown no socket, so that it names all addresses */
+  RACE_RUN,    /* out of libcurl's hands, until one connects               */
+  RACE_WON     /* libcurl gets this one, and no other                      */
+} race_stage;
 
 typedef struct net_exchange {
   net *owner;
@@ -47,7 +57,12 @@ typedef struct net_exchange {
   bool linked;          /* a peer accepted: what follows is the handshake           */
   bool late;            /* not connected within connect_ms                          */
   int open_errno;       /* why no socket could be opened                            */
-  bool mute;            /* its upload did not get on for silence_ms                  */
+  race_stage stage;
+  xai_race *race;    /* NULL: none                                                */
+  unsigned asked;    /* sockets that libcurl asked for in this pass                        */
+  bool connected;    /* its socket was when libcurl got it                        */
+  uint64_t race_due; /* when to look whether libcurl takes too long              */
+  bool mute;         /* its upload did not get on for silence_ms                  */
   uint64_t connect_due;
   uint64_t upload_due;         /* when to look whether it gets on                           */
   curl_off_t uploaded;         /* ... and how far it was the last time                      */
@@ -74,6 +89,7 @@ struct net {
   bool news;     /* a sink was told something in this step                  */
   bool doomed;   /* an active exchange has its code set and must be ended   */
   uint64_t curl_due;
+  size_t racing;      /* exchanges that are out of libcurl's hands                  */
   uint64_t watch_due; /* the earliest connect_due or upload_due of the active ones */
   uint64_t alarm_due;
 };
@@ -86,6 +102,12 @@ bool xai__curl_set_request(net_exchange *x);
 void xai__curl_clear_request(net_exchange *x);
 /* Never on a kept connection. */
 bool xai__curl_set_fresh(net_exchange *x, bool fresh);
+/* The race for an address. begin: XAI_OK, XAI_MORE when there can be none and libcurl goes on by itself, or
+ * XAI_ERR_NOMEM. win: libcurl goes on with the winner's socket; false without memory. drop: no more of it. */
+xai_code xai__curl_race_begin(net_exchange *x);
+bool xai__curl_race_win(net_exchange *x);
+void xai__curl_race_drop(net_exchange *x);
+
 /* What is left of a URL when scheme, user, port and path are taken away. */
 xai_str xai__curl_host(const char *url);
 /* May libcurl repeat it by itself when a reused connection dies? */

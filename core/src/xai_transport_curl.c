@@ -20,9 +20,10 @@
 #include "xai_quiet.h"
 
 #define NEVER UINT64_MAX
-#define READY_ROOM 64   /* sockets served in one go                         */
-#define READY_ROUNDS 16 /* ... and goes in one step: a step must end        */
-#define SPARE_MAX 64    /* easy handles kept for reuse, some 6 KiB each     */
+#define RACE_AFTER_MS 1000u /* the patience with libcurl's choice of an address, or a fifth of connect_ms */
+#define READY_ROOM 64       /* sockets served in one go                         */
+#define READY_ROUNDS 16     /* ... and goes in one step: a step must end        */
+#define SPARE_MAX 64        /* easy handles kept for reuse, some 6 KiB each     */
 #define IDLE_CONNECTIONS 256L
 
 /* ---- small helpers ---- */
@@ -64,7 +65,10 @@ static void keep_earliest(net *self, uint64_t due) {
 /* Where connections are limited an exchange may have to wait for one, which is not the network's fault. */
 static void limit_connecting(net *self, net_exchange *x) {
   x->connect_due = self->queueing ? NEVER : span_from_now(x->request->connect_ms);
+  uint32_t patience = x->request->connect_ms / 5;
+  x->race_due = self->queueing ? NEVER : span_from_now(patience < RACE_AFTER_MS ? patience : RACE_AFTER_MS);
   keep_earliest(self, x->connect_due);
+  keep_earliest(self, x->race_due);
 }
 
 static void limit_upload(net *self, net_exchange *x) {
@@ -179,6 +183,7 @@ static int on_ready(void *user, char *ip, char *local_ip, int port, int local_po
   x->stale = x->tries == 0 && has_died(x, local_port);
   if (x->stale) return CURL_PREREQFUNC_ABORT;
   x->local_port = local_port;
+  x->stage = RACE_NONE;
   x->tries++;
   return x->tries == 1 || xai__curl_may_repeat(x) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
@@ -190,22 +195,40 @@ static net_exchange *exchange_of(CURL *easy) {
   return x;
 }
 
-/* Child processes shall not inherit connections, and why there is no socket is worth telling (F93). */
-static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_sockaddr *address) {
-  net_exchange *x = user;
-  (void)purpose;
+/* Child processes shall not inherit connections. */
+static int open_socket(const struct curl_sockaddr *address) {
 #if defined(SOCK_CLOEXEC)
-  int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 #else
   int fd = socket(address->family, address->socktype, address->protocol);
   if (fd >= 0) fcntl(fd, F_SETFD, FD_CLOEXEC);
+  return fd;
 #endif
+}
+
+/* Why there is no socket is worth telling (F93). */
+static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_sockaddr *address) {
+  net_exchange *x = user;
+  (void)purpose;
+  x->asked++;
+  if (x->stage == RACE_SURVEY) xai__race_add(x->race, &address->addr, address->addrlen);
+  if (x->stage == RACE_SURVEY) return CURL_SOCKET_BAD;
+  bool won = x->stage == RACE_WON;
+  int fd = won ? xai__race_take(x->race, &address->addr, address->addrlen) : open_socket(address);
+  x->connected = won && fd >= 0;
   x->fresh = true;
-  if (fd < 0) x->open_errno = errno;
+  if (fd < 0 && !won) x->open_errno = errno;
   if (fd < 0 || xai__sockets_add(&x->owner->sockets, fd) == XAI_OK) return fd < 0 ? CURL_SOCKET_BAD : fd;
   fail_in_callback(x, XAI_ERR_NOMEM);
   close(fd);
   return CURL_SOCKET_BAD;
+}
+
+static int on_opened(void *user, curl_socket_t fd, curlsocktype purpose) {
+  const net_exchange *x = user;
+  (void)fd;
+  (void)purpose;
+  return x->connected ? CURL_SOCKOPT_ALREADY_CONNECTED : CURL_SOCKOPT_OK;
 }
 
 /* May come long after the exchange that opened it. */
@@ -330,6 +353,8 @@ static bool set_callbacks(net_exchange *x) {
   MUST(CURLOPT_SEEKDATA, x);
   MUST(CURLOPT_OPENSOCKETFUNCTION, on_open);
   MUST(CURLOPT_OPENSOCKETDATA, x);
+  MUST(CURLOPT_SOCKOPTFUNCTION, on_opened);
+  MUST(CURLOPT_SOCKOPTDATA, x);
   MUST(CURLOPT_CLOSESOCKETFUNCTION, on_close);
   MUST(CURLOPT_CLOSESOCKETDATA, x->owner);
   MUST(CURLOPT_DEBUGFUNCTION, xai__curl_overhear);
@@ -358,6 +383,7 @@ static net_exchange *make_exchange(net *self) {
 static void detach(net *self, net_exchange *x) {
   fail_in_callback(x, XAI_ERR_CANCELLED); /* whatever libcurl still calls, the sink hears nothing of it */
   if (x->resuming) forget_resume(x);
+  xai__curl_race_drop(x);
   curl_multi_remove_handle(self->multi, x->easy);
   unlink_active(self, x);
   if (self->active == NULL) self->watch_due = NEVER;
@@ -444,10 +470,33 @@ static CURLMcode run_timer(net *self) {
   return curl_multi_socket_action(self->multi, CURL_SOCKET_TIMEOUT, 0, &running);
 }
 
+/* How a race stands after something happened in it. */
+static void judge_race(net *self, net_exchange *x) {
+  if (xai__race_is_lost(x->race)) {
+    x->open_errno = x->race->cause;
+    finish(self, x, CURLE_COULDNT_CONNECT);
+  } else if (x->race->winner >= 0 && !xai__curl_race_win(x)) {
+    finish(self, x, CURLE_OUT_OF_MEMORY);
+  } else {
+    keep_earliest(self, x->race->next_at);
+  }
+}
+
+static bool is_of_a_race(net *self, int fd) {
+  if (self->racing == 0) return false;
+  for (net_exchange *x = self->active; x != NULL; x = x->next) {
+    if (x->stage != RACE_RUN || !xai__race_ready(x->race, fd, xai__poll_now())) continue;
+    judge_race(self, x);
+    return true;
+  }
+  return false;
+}
+
 static CURLMcode serve(net *self, const xai_poll_ready *ready, size_t count) {
   CURLMcode result = CURLM_OK;
   for (size_t i = 0; i < count && result == CURLM_OK; i++) {
     int what = 0, running;
+    if (is_of_a_race(self, ready[i].fd)) continue;
     if (ready[i].what & XAI_POLL_IN) what |= CURL_CSELECT_IN;
     if (ready[i].what & XAI_POLL_OUT) what |= CURL_CSELECT_OUT;
     if (ready[i].what & XAI_POLL_ERR) what |= CURL_CSELECT_ERR;
@@ -466,11 +515,30 @@ static void collect(net *self) {
   }
 }
 
+static bool is_unconnected(const net_exchange *x) {
+  if (x->stage == RACE_RUN) return true;
+  return !xai__curl_was_ready(x) && !x->linked && !xai__curl_has_time(x, CURLINFO_CONNECT_TIME_T);
+}
+
 /* libcurl has one limit for connecting and handshake together; the first half is held here. */
 static bool is_late(net_exchange *x, uint64_t now) {
   if (x->connect_due > now) return false;
   x->connect_due = NEVER;
-  return !xai__curl_was_ready(x) && !x->linked && !xai__curl_has_time(x, CURLINFO_CONNECT_TIME_T);
+  return is_unconnected(x);
+}
+
+/* libcurl has an address that does not answer, or waits for its resolver: then look again later. */
+static void look_at_race(net *self, net_exchange *x, uint64_t now) {
+  bool due = x->race_due <= now && x->stage == RACE_NONE && is_unconnected(x);
+  bool resolved = due && xai__curl_has_time(x, CURLINFO_NAMELOOKUP_TIME_T);
+  if (x->race_due <= now) x->race_due = due && !resolved ? now + RACE_AFTER_MS / 10 : NEVER;
+  keep_earliest(self, x->race_due);
+  if (resolved && xai__curl_race_begin(x) == XAI_ERR_NOMEM) {
+    finish(self, x, CURLE_OUT_OF_MEMORY);
+  } else if (x->stage == RACE_RUN) {
+    xai__race_begin(x->race, now);
+    judge_race(self, x);
+  }
 }
 
 /* A server that does not read, or never opens the window, would hold an upload for ever (F22). */
@@ -497,6 +565,7 @@ static void end_overdue(net *self) {
     keep_earliest(self, x->connect_due);
     keep_earliest(self, x->upload_due);
     if (x->late || x->mute) finish(self, x, CURLE_OPERATION_TIMEDOUT);
+    else look_at_race(self, x, now);
   }
   xai__quiet_end(&quiet);
 }

@@ -140,4 +140,31 @@ INSTEAD void freeaddrinfo(struct addrinfo *list) {
   }
 }
 
+/* A host that drops what comes, on a chosen address and port: its queue is full. */
+typedef struct black_hole {
+  int listener, filler[4];
+} black_hole;
+
+static inline bool black_hole_open(black_hole *hole, const char *address, int port) {
+  struct addrinfo *at = resolver_one(address, NULL);
+  int one = 1;
+  ((struct sockaddr_in *)at->ai_addr)->sin_port = htons((uint16_t)port); /* in the same place in both kinds */
+  hole->listener = socket(at->ai_family, SOCK_STREAM, 0);
+  setsockopt(hole->listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+  bool open = hole->listener >= 0 && bind(hole->listener, at->ai_addr, at->ai_addrlen) == 0 &&
+              listen(hole->listener, 0) == 0;
+  for (int i = 0; i < 4; i++) {
+    hole->filler[i] = open ? socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK, 0) : -1;
+    if (open) connect(hole->filler[i], at->ai_addr, at->ai_addrlen);
+  }
+  freeaddrinfo(at);
+  return open;
+}
+
+static inline void black_hole_close(black_hole *hole) {
+  for (int i = 0; i < 4; i++)
+    if (hole->filler[i] >= 0) close(hole->filler[i]);
+  if (hole->listener >= 0) close(hole->listener);
+}
+
 #endif

@@ -181,7 +181,6 @@ static void F12_a_proxy_that_accepts_and_is_silent(void) {
   net_ask(client, &c, false);
   CHECK_CALL(c, "failed", "not_sent", XAI_ERR_CONNECT);
   CHECK_STR(xai_str_of(c.attempt[0].phase), "handshake");
-  CHECK(c.attempt[0].took_ms >= 100);
   CHECK(c.attempt[0].took_ms < 1000 * slowness());
   CHECK_INT(lb_seen(proxy, LB_REQUESTS), 1); /* the wish for a tunnel */
   xai_client_free(client);

@@ -121,31 +121,75 @@ static void F03_a_slow_resolver_holds_up_its_own_name_alone(void) {
 
 /* ---- addresses */
 
-/* A host that drops what comes, on a chosen address and port: its queue is full. */
-typedef struct black_hole {
-  int listener, filler[4];
-} black_hole;
-
-static bool black_hole_open(black_hole *hole, const char *address, int port) {
-  struct addrinfo *at = resolver_one(address, NULL);
-  int one = 1;
-  ((struct sockaddr_in *)at->ai_addr)->sin_port = htons((uint16_t)port); /* in the same place in both kinds */
-  hole->listener = socket(at->ai_family, SOCK_STREAM, 0);
-  setsockopt(hole->listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-  bool open = hole->listener >= 0 && bind(hole->listener, at->ai_addr, at->ai_addrlen) == 0 &&
-              listen(hole->listener, 0) == 0;
-  for (int i = 0; i < 4; i++) {
-    hole->filler[i] = open ? socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK, 0) : -1;
-    if (open) connect(hole->filler[i], at->ai_addr, at->ai_addrlen);
+/* Nineteen addresses where nobody answers before the one where somebody does. */
+static void F04_the_live_one_among_twenty_addresses(void) {
+  enum { N = 20 };
+  static char names[N][16];
+  const char *addresses[N];
+  black_hole holes[N - 1];
+  lb_server *s = lb_start(answering, 1);
+  size_t dead = 0;
+  bool here = true;
+  for (; dead < N - 1 && here; dead++) {
+    snprintf(names[dead], sizeof names[dead], "127.0.0.%zu", dead + 2);
+    addresses[dead] = names[dead];
+    here = black_hole_open(&holes[dead], names[dead], s->port);
   }
-  freeaddrinfo(at);
-  return open;
+  addresses[N - 1] = "127.0.0.1";
+  if (here) {
+    resolver_set(addresses, N);
+    xai_config config = net_config();
+    config.limits.connect_ms = 600 * slowness();
+    xai_client *client = client_of_name(config, s->port);
+    net_call c;
+    net_ask(client, &c, false);
+    CHECK_CALL(c, "complete", "answered", XAI_OK);
+    CHECK_INT(c.attempts, 1);
+    CHECK(c.attempt[0].took_ms < 600 * slowness());
+    CHECK_INT(lb_seen(s, LB_CONNECTIONS), 1);
+    net_works(client); /* over the same connection */
+    CHECK_INT(lb_seen(s, LB_CONNECTIONS), 1);
+    xai_client_free(client);
+  } else {
+    not_run("this system has one loopback address");
+  }
+  for (size_t i = 0; i < dead; i++) black_hole_close(&holes[i]);
+  lb_stop(s);
 }
 
-static void black_hole_close(black_hole *hole) {
-  for (int i = 0; i < 4; i++)
-    if (hole->filler[i] >= 0) close(hole->filler[i]);
-  if (hole->listener >= 0) close(hole->listener);
+/* A race can be cancelled, left in the middle, or come to nothing in time. */
+static void F04_races_that_are_not_won(void) {
+  static const char *const two[] = {"127.0.0.2", "127.0.0.3"};
+  int port;
+  close(lb_listen(1, &port));
+  black_hole holes[2];
+  bool here = black_hole_open(&holes[0], two[0], port);
+  here = black_hole_open(&holes[1], two[1], port) && here;
+  if (!here) not_run("this system has one loopback address");
+  for (int i = 0; i < 3 && here; i++) {
+    check_heap heap = {0, 0, 0, 0, 0};
+    resolver_set(two, 2);
+    xai_config config = net_config();
+    config.mem = check_heap_mem(&heap);
+    config.limits.connect_ms = 200;
+    config.limits.max_attempts = 1;
+    xai_client *client = client_of_name(config, port);
+    net_call c;
+    net_start(client, &c, net_request("/responses", "{}", false));
+    uint64_t until = xai__poll_now() + 100; /* the race began at 40 */
+    while (i < 2 && xai__poll_now() < until) net_turn(client, 5);
+    if (i == 0) xai_call_cancel(client, c.id);
+    if (i != 1) net_run(client, &c);
+    if (i == 2) {
+      CHECK_CALL(c, "failed", "not_sent", XAI_ERR_CONNECT);
+      CHECK_STR(xai_str_of(c.attempt[0].phase), "connect");
+      CHECK_HAS(c.error.message, NAME);
+    }
+    xai_client_free(client); /* i == 1: in the middle of it */
+    CHECK_INT(heap.live, 0);
+  }
+  black_hole_close(&holes[0]);
+  black_hole_close(&holes[1]);
 }
 
 static void F05_packets_of_ipv6_vanish(void) {
@@ -333,6 +377,8 @@ int main(void) {
   RUN(F01_and_then_it_does);
   RUN(F02_a_resolver_that_answers_nothing);
   RUN(F03_a_slow_resolver_holds_up_its_own_name_alone);
+  RUN(F04_the_live_one_among_twenty_addresses);
+  RUN(F04_races_that_are_not_won);
   RUN(F05_packets_of_ipv6_vanish);
   RUN(F06_a_port_that_refuses);
   RUN(F06_a_thousand_callers_do_not_retry_in_step);
