@@ -481,6 +481,34 @@ typedef enum xai_http_version {
 /* A proxy from the environment is http_proxy's for http URLs, https_proxy's or HTTPS_PROXY's for https ones, else
  * all_proxy's or ALL_PROXY's, with or without http:// before it; unless no_proxy or NO_PROXY exempts the host: a
  * name with all below it, an address or a network (10.0.0.0/8), names and addresses with a port or without, "*". */
+typedef enum xai_log_level {
+  XAI_LOG_DEFAULT, /* INFO                                                                          */
+  XAI_LOG_ERROR,   /* a call was refused or failed                                                  */
+  XAI_LOG_WARN,    /* an attempt is repeated, a call is incomplete                                  */
+  XAI_LOG_INFO,    /* a call is complete or cancelled; the client is opened, closed                 */
+  XAI_LOG_DEBUG    /* a call starts; each attempt starts, ends                                      */
+} xai_log_level;
+XAI_API const char *xai_log_level_name(xai_log_level level); /* "warn"; static */
+
+/* Lines of what happens, in the form name=value (logfmt), with these fields and no others, in this order; unknown
+ * ones are left out:
+ *
+ *   time (UTC) level event (open, start, attempt, attempt_end, retry, end, close) call attempt method path (without
+ *   query) status request_id ms bytes outcome kind code retry_ms host
+ *
+ *   time=2026-11-21T12:34:56Z level=warn event=retry call=65536 attempt=1 method=POST path=/v1/responses status=429
+ *   request_id=f3a1 kind=rate code=api retry_ms=1500 host=api.x.ai
+ *
+ * No body, header, key or sentence of the server is ever in one; where a path or request id spells the key, in any
+ * of the forms that it may take, there are stars. Values with other than letters, digits and -._~/:@%+*,[] stand in
+ * quotes, with \" and \\ inside. fn runs within the functions of the client and may not use it; the line, without
+ * line end, is borrowed until it returns. Source: faults.md R8, F130. */
+typedef struct xai_log {
+  void (*fn)(void *user, xai_log_level level, xai_str line); /* NULL: no log */
+  void *user;
+  xai_log_level level; /* lines of this level and those above */
+} xai_log;
+
 typedef struct xai_config {
   size_t size;              /* stamped by XAI_CONFIG_INIT                                             */
   const char *api_key;      /* copied, see xai_client_set_key. NULL: no Authorization header is sent  */
@@ -502,13 +530,13 @@ typedef struct xai_config {
   xai_http_version http_version; /* default 1.1; 2: XAI_ERR_ARG if libcurl was built without it           */
   bool require_staple; /* the server must staple a good OCSP answer to its certificate, else XAI_ERR_TLS. Off:
                           staples are not looked at, and a revoked certificate passes until it expires      */
-  const char
-    *api_key_file; /* instead of api_key: a file that holds it; a line end behind it is dropped. Read when
-                                  the client is made, and again by the first call that starts after a 401     */
-  xai_str (*key)(
-    void *user); /* instead of api_key: asked by each xai_call_start. What it returns is copied before
-                                  xai_call_start returns; empty: XAI_ERR_KEY. It may not use the client       */
+  /* Instead of api_key. api_key_file: holds the key; a line end behind it is dropped. Read when the client is made,
+   * and again by the first call that starts after a 401. key: asked by each xai_call_start, which copies what it
+   * returns; empty: XAI_ERR_KEY. It may not use the client. */
+  const char *api_key_file;
+  xai_str (*key)(void *user);
   void *key_user;
+  xai_log log;
   const char *key_name; /* what errors call the key, 1 to 39 visible ASCII characters                  */
 } xai_config;
 #define XAI_CONFIG_INIT XAI_SIZED(xai_config)

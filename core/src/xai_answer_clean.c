@@ -59,12 +59,22 @@ static void clean_error(const xai_redactor *redactor, xai_error *err) {
   clean_text(redactor, err->param);
 }
 
+/* Each by itself: a line end inside of a secret is passed over, and those here part the headers. */
+static void clean_headers(const xai_redactor *redactor, const xai_buf *headers) {
+  for (size_t at = 0; at < headers->len;) {
+    const char *end = memchr(headers->ptr + at, '\n', headers->len - at);
+    size_t len = end != NULL ? (size_t)(end - (headers->ptr + at)) : headers->len - at;
+    xai__redactor_apply(redactor, headers->ptr + at, len);
+    at += len + 1;
+  }
+}
+
 void xai__answer_clean(xai_answer *answer, xai_str secret) {
   xai_redactor redactor;
   if (answer->verdict.error.code == XAI_OK || secret.len == 0) return;
   xai__redactor_init(&redactor, secret);
   clean_error(&redactor, &answer->verdict.error);
-  xai__redactor_apply(&redactor, answer->headers.ptr, answer->headers.len);
+  clean_headers(&redactor, &answer->headers);
   xai_buf *inbox = &answer->inbox;
   if (answer->mode != ANSWER_STREAM)
     xai__redactor_apply(&redactor, inbox->ptr, inbox->len < LONGEST_BODY ? inbox->len : LONGEST_BODY);

@@ -155,12 +155,11 @@ static void conclude(xai_call *call, uint64_t now, xai_outcome outcome, const ch
 
 /* ---- the key (R8) */
 
-/* What this call sends as Authorization; empty: nothing. */
-static xai_str authorization_of(const xai_call *call) {
+xai_str xai__call_authorization(const xai_call *call) {
   const xai_request_copy *request = &call->request;
   if (request->authorization != NULL) return xai_str_of(request->authorization);
   if (request->key == NULL) return xai_str_of("");
-  return (xai_str){request->key->header.text, request->key->header.len};
+  return xai__key_header(request->key);
 }
 
 /* A key that was refused is told by its name or ending (F32). */
@@ -170,11 +169,11 @@ static void name_key(xai_call *call) {
   if (err->http_status == 401) call->shared->key_refused = true;
   if (call->request.key != NULL) memcpy(err->key, call->request.key->shown, sizeof err->key);
   else if (call->request.authorization != NULL)
-    xai__key_ending(err->key, sizeof err->key, authorization_of(call));
+    xai__key_ending(err->key, sizeof err->key, xai__call_authorization(call));
 }
 
 static void keep_key_out(xai_call *call) {
-  xai__answer_clean(&call->answer, xai__key_secret(authorization_of(call)));
+  xai__answer_clean(&call->answer, xai__key_secret(xai__call_authorization(call)));
   name_key(call);
 }
 
@@ -195,7 +194,7 @@ static void close_attempt(xai_call *call, uint64_t now, xai_attempt_class outcom
   xai__str_copy(attempt->request_id, sizeof attempt->request_id,
                 xai__answer_find(&call->answer, "x-request-id"));
   xai__redact_secret(attempt->request_id, strlen(attempt->request_id),
-                     xai__key_secret(authorization_of(call)));
+                     xai__key_secret(xai__call_authorization(call)));
   attempt->bytes = call->answer.body_bytes;
   uint64_t tokens;
   if (xai__total_tokens(xai__answer_response(&call->answer), &tokens)) attempt->tokens = tokens;

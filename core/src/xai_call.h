@@ -92,5 +92,7 @@ void xai__call_rested(xai_call *call, uint64_t now);
 
 void xai__call_cancel(xai_call *call, uint64_t now);
 const xai_json *xai__call_response(const xai_call *call);
+/* What it sends as Authorization; empty: nothing. Borrowed from the call. */
+xai_str xai__call_authorization(const xai_call *call);
 
 #endif

@@ -16,6 +16,7 @@
 #include "xai_call.h"
 #include "xai_client.h"
 #include "xai_door.h"
+#include "xai_log_call.h"
 #include "xai_scripted.h"
 #include "xai_timers.h"
 #include "xai_transport_host.h"
@@ -37,6 +38,7 @@ typedef struct slot {
   bool is_held;         /* the caller wants no events of it now: never ready    */
   uint64_t timer_at;    /* earliest promise to look, UINT64_MAX: none           */
   uint64_t drain_until; /* the rest of a complete answer may come until here    */
+  xai_log_mark told;    /* to the log                                           */
   struct slot *next_ready;
   struct slot *next_touched;
   struct slot *next_free;
@@ -52,6 +54,7 @@ struct xai_client {
   char *base_url;
   size_t base_url_size;
   xai_keys keys;
+  xai_log log;
   char *user_agent;
   size_t user_agent_size;
   xai_limits limits;
@@ -136,6 +139,7 @@ static slot *take_slot(xai_client *client, xai_error *err) {
   client->first_free = s->next_free;
   s->next_free = NULL;
   s->is_held = false;
+  s->told = (xai_log_mark){0};
   s->drain_until = UINT64_MAX; /* timer_at stays: a promise of the slot's last call still holds */
   return s;
 }
@@ -265,9 +269,20 @@ static void promise_to_look(slot *s) {
   else s->client->look_at_all = true;
 }
 
+static void tell_log(slot *s) {
+  xai_client *client = s->client;
+  if (client->log.fn == NULL) return;
+  int64_t wall_s = client->clock.wall_s(client->clock.user);
+  xai__log_call(&client->log, &s->told, id_of(s).id, s->call, client->now, wall_s);
+}
+
 static void refresh(slot *s) {
   xai_client *client = s->client;
-  if (s->exchange == NULL && xai__call_wants_start(s->call, client->now)) start_attempt(s);
+  tell_log(s);
+  if (s->exchange == NULL && xai__call_wants_start(s->call, client->now)) {
+    start_attempt(s);
+    tell_log(s);
+  }
   if (s->exchange != NULL && !xai__call_needs_exchange(s->call)) stop_exchange(s);
   if (s->exchange != NULL && xai__call_wants_resume(s->call))
     client->transport->ops->resume(client->transport, s->exchange);
@@ -427,6 +442,14 @@ static xai_transport *make_transport(const xai_mem *mem, const xai_config *confi
   return xai__transport_curl_new(mem, config, err);
 }
 
+static void log_life(const xai_client *client, const char *event) {
+  if (client->log.fn == NULL) return;
+  const xai_key *key = client->keys.current;
+  xai_log_entry entry = {.level = XAI_LOG_INFO, .event = event, .url = xai_str_of(client->base_url)};
+  xai_str secret = key != NULL ? xai__key_secret(xai__key_header(key)) : xai_str_of("");
+  xai__log(&client->log, client->clock.wall_s(client->clock.user), &entry, secret);
+}
+
 xai_client *xai_client_new(const xai_config *config, xai_error *err) {
   xai__error_clear(err);
   if (config == NULL) {
@@ -463,6 +486,8 @@ xai_client *xai_client_new(const xai_config *config, xai_error *err) {
     xai__fail(err, XAI_ERR_NOMEM, NULL);
     goto fail;
   }
+  client->log = config->log;
+  log_life(client, "open");
   return client;
 fail:
   xai_client_free(client);
@@ -472,6 +497,7 @@ fail:
 void xai_client_free(xai_client *client) {
   if (client == NULL || xai__door_enter(&client->door, NULL) != XAI_OK) return;
   xai_mem mem = client->shared.mem;
+  log_life(client, "close");
   if (client->transport != NULL) client->transport->ops->free(client->transport);
   for (size_t i = 0; i < client->slot_count; i++) {
     xai__call_free(client->slots[i]->call);

@@ -47,9 +47,13 @@ void xai__key_ending(char *to, size_t size, xai_str authorization) {
   snprintf(to, size, "\xE2\x80\xA6%.*s", SHOWN_END, secret.ptr + secret.len - SHOWN_END);
 }
 
+xai_str xai__key_header(const xai_key *key) {
+  return (xai_str){key->header.text, key->header.len};
+}
+
 /* A name that holds the key, or much of it, is not used. */
 static void choose_shown(xai_key *key, const char *name) {
-  xai_str header = {key->header.text, key->header.len};
+  xai_str header = xai__key_header(key);
   xai__key_ending(key->shown, sizeof key->shown, header);
   if (name[0] == '\0') return;
   char copy[sizeof key->shown];

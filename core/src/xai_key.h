@@ -22,6 +22,8 @@ typedef struct xai_key {
 /* NULL gives NULL. */
 xai_key *xai__key_share(xai_key *key);
 void xai__key_drop(xai_key *key);
+/* "Bearer ..."; borrowed from the key. */
+xai_str xai__key_header(const xai_key *key);
 
 /* What an error may call the key in this header value: "…" and its last four characters, when it is a bearer token
  * of 20 characters or more, else "". */

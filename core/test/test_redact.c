@@ -1,161 +1,20 @@
 /* test_redact.c - a known secret is found however it is written, cut or wrapped; nothing else is touched.
  * SPDX-License-Identifier: MIT */
+#include "canary.h"
 #include "check.h"
 #include "shared.h"
 
 #include "xai_redact.h"
 
-/* Not a key: drawn for this test. */
-#define KEY "xai-q7Wm2LrT9vKpXz4NcB8sYdHgJ5fA3eRuQ6oVtZkMwPi1yDlSxCnGbEhUjF0a_-Ov.Kq9L2mWz7RtXp4N"
-enum { PIECE = 8, ROOM = 4096 };
-
-typedef void encode_fn(char *to, const char *bytes);
-
-/* ---- encoders, and a reader of base64, all independent of the code under test */
-
-static void literally(char *to, const char *bytes) {
-  strcpy(to, bytes);
-}
-
-static void each(char *to, const char *bytes, const char *format) {
-  for (*to = '\0'; *bytes != '\0'; bytes++) to += sprintf(to, format, (unsigned char)*bytes);
-}
-
-static void percent(char *to, const char *bytes) {
-  each(to, bytes, "%%%02X");
-}
-static void percent_twice(char *to, const char *bytes) {
-  each(to, bytes, "%%25%02x");
-}
-static void escaped(char *to, const char *bytes) {
-  each(to, bytes, "\\u%04x");
-}
-static void escaped_short(char *to, const char *bytes) {
-  each(to, bytes, "\\x%02x");
-}
-static void entities(char *to, const char *bytes) {
-  each(to, bytes, "&#%d;");
-}
-static void entities_hex(char *to, const char *bytes) {
-  each(to, bytes, "&#x%x;");
-}
-static void hex(char *to, const char *bytes) {
-  each(to, bytes, "%02x");
-}
-static void hex_upper(char *to, const char *bytes) {
-  each(to, bytes, "%02X");
-}
-static void hex_colons(char *to, const char *bytes) {
-  each(to, bytes, "%02x:");
-}
-
-/* As clients and proxies do it: only what must be escaped is. */
-static void percent_some(char *to, const char *bytes) {
-  for (*to = '\0'; *bytes != '\0'; bytes++)
-    to += sprintf(to, strchr("-_.", *bytes) != NULL ? "%%%02X" : "%c", *bytes);
-}
-
-static void zero_width(char *to, const char *bytes) {
-  for (*to = '\0'; *bytes != '\0'; bytes++) to += sprintf(to, "%c\xE2\x80\x8B", *bytes);
-}
-
-static void folded(char *to, const char *bytes) {
-  for (int i = 0; bytes[i] != '\0'; i++) to += sprintf(to, i % 20 == 19 ? "%c\r\n" : "%c", bytes[i]);
-}
-
-static void full_width(char *to, const char *bytes) {
-  for (; *bytes != '\0'; bytes++) {
-    int code = *bytes - 0x21;
-    *to++ = (char)0xEF;
-    *to++ = (char)(code < 0x3F ? 0xBC : 0xBD);
-    *to++ = (char)(0x80 + (code + 1) % 0x40);
-  }
-  *to = '\0';
-}
-
-static const char standard[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-static const char for_urls[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-static void base64_with(char *to, const char *bytes, const char *alphabet, const char *fold) {
-  size_t len = strlen(bytes);
-  for (size_t i = 0; i < len; i += 3) {
-    size_t left = len - i;
-    unsigned v = (unsigned)(unsigned char)bytes[i] << 16;
-    if (left > 1) v |= (unsigned)(unsigned char)bytes[i + 1] << 8;
-    if (left > 2) v |= (unsigned char)bytes[i + 2];
-    for (int k = 0; k < 4; k++)
-      *to++ = k > (int)left || (k == 3 && left < 3) || (k == 2 && left < 2)
-                ? '='
-                : alphabet[v >> (18 - 6 * k) & 63];
-    if (i % 57 == 54) to += sprintf(to, "%s", fold);
-  }
-  *to = '\0';
-}
-
-static void base64(char *to, const char *bytes) {
-  base64_with(to, bytes, standard, "");
-}
-static void base64_url(char *to, const char *bytes) {
-  base64_with(to, bytes, for_urls, "");
-}
-static void base64_folded(char *to, const char *bytes) {
-  base64_with(to, bytes, standard, "\r\n");
-}
-static void base64_in_json(char *to, const char *bytes) {
-  base64_with(to, bytes, standard, "\\n");
-}
-
-/* Does `text` hold so many bytes of the key in a row? */
-static bool holds_piece(const char *text, size_t len) {
-  for (size_t from = 0; from + PIECE <= strlen(KEY); from++)
-    for (size_t at = 0; at + PIECE <= len; at++)
-      if (memcmp(text + at, KEY + from, PIECE) == 0) return true;
-  return false;
-}
-
-static int sextet(char c) {
-  const char *found = c != '\0' ? strchr(standard, c == '-' ? '+' : c == '_' ? '/' : c) : NULL;
-  return found != NULL ? (int)(found - standard) : -1;
-}
-
-/* ... when it is read as base64 from its nth character on, other characters left out? */
-static bool hides_piece(const char *text, size_t skip) {
-  char bytes[ROOM];
-  size_t len = 0;
-  unsigned bits = 0;
-  int count = 0;
-  for (; *text != '\0'; text++) {
-    int six = *text == '*' ? 0 : sextet(*text);
-    if (six < 0) continue;
-    if (skip > 0) {
-      skip--;
-      continue;
-    }
-    bits = bits << 6 | (unsigned)six;
-    count += 6;
-    if (count < 8) continue;
-    count -= 8;
-    bytes[len++] = (char)(bits >> count);
-  }
-  return holds_piece(bytes, len);
-}
-
-static bool is_clean(const char *text) {
-  if (holds_piece(text, strlen(text))) return false;
-  for (size_t skip = 0; skip < 4; skip++)
-    if (hides_piece(text, skip)) return false;
-  return true;
-}
-
 static void redact(char *text) {
-  xai__redact_secret(text, strlen(text), xai_str_of(KEY));
+  xai__redact_secret(text, strlen(text), xai_str_of(CANARY));
 }
 
 /* ---- forms of the whole */
 
 static void masks(const char *name, encode_fn *encode) {
   char inner[ROOM], text[ROOM + 64];
-  encode(inner, KEY);
+  encode(inner, CANARY);
   sprintf(text, "before \"%s\" after", inner);
   redact(text);
   for (size_t i = 0; i < strlen(inner); i++)
@@ -199,7 +58,7 @@ static void F130_masks_base64_at_every_alignment(void) {
     for (size_t i = 0; i < sizeof around / sizeof *around; i++)
       for (size_t k = 0; k < sizeof around / sizeof *around; k++) {
         char plain[512], text[ROOM];
-        sprintf(plain, "%s%s%s", around[i], KEY, around[k]);
+        sprintf(plain, "%s%s%s", around[i], CANARY, around[k]);
         encoders[e](text, plain);
         if (e == 0) CHECK(hides_piece(text, 0)); /* the check sees what is there */
         redact(text);
@@ -212,7 +71,7 @@ static void F131_masks_what_a_cut_leaves(void) {
   static encode_fn *const encoders[] = {literally, percent, escaped, hex, base64, base64_url, entities};
   for (size_t e = 0; e < sizeof encoders / sizeof *encoders; e++) {
     char whole[ROOM], text[ROOM];
-    encoders[e](whole, "refused: " KEY " is no key");
+    encoders[e](whole, "refused: " CANARY " is no key");
     for (size_t cut = 0; cut < strlen(whole); cut++) {
       strcpy(text, whole);
       text[cut] = '\0';
@@ -244,7 +103,7 @@ static void masks_a_short_secret_only_as_a_whole(void) {
 
 static void masks_two_in_a_row_and_repeats(void) {
   char text[ROOM];
-  strcpy(text, KEY KEY "," KEY);
+  strcpy(text, CANARY CANARY "," CANARY);
   redact(text);
   CHECK_INT(strspn(text, "*,"), strlen(text));
   char same[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
@@ -262,7 +121,7 @@ static void reads_no_byte_beyond_the_text(void) {
     char *text = malloc(len);
     memcpy(text, "xai-q7Wm2", 9);
     memcpy(text + 9, ends[i], len - 9);
-    xai__redact_secret(text, len, xai_str_of(KEY));
+    xai__redact_secret(text, len, xai_str_of(CANARY));
     CHECK(memcmp(text, "*********", 9) == 0);
     free(text);
   }
