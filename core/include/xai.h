@@ -725,7 +725,7 @@ typedef struct xai_event {
 XAI_API xai_code xai_client_next(xai_client *client, xai_event *event);
 
 /* A header of the last answer of the call that END was just delivered for; name in any case. Empty when
- * absent. Borrowed like the event. */
+ * absent, with stars where it spells the key. Borrowed like the event. */
 XAI_API xai_str xai_result_header(const xai_client *client, const char *name);
 
 /* ---------------------------------------------------------------- the scripted transport */

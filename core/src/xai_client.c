@@ -718,7 +718,13 @@ xai_code xai_client_next(xai_client *client, xai_event *event) {
 
 xai_str xai_result_header(const xai_client *client, const char *name) {
   if (client->spent == NULL || name == NULL) return xai_str_of("");
-  return xai__answer_find(&client->spent->call->answer, name);
+  const xai_call *call = client->spent->call;
+  xai_str value = xai__answer_find(&call->answer, name);
+  /* A header is no content: it holds no key, whoever put it there. The text is the answer's own. */
+  if (value.len > 0)
+    xai__redact_secret((char *)(uintptr_t)value.ptr, value.len,
+                       xai__key_secret(xai__call_authorization(call)));
+  return value;
 }
 
 /* ---- for the public faces of the transports */

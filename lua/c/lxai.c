@@ -50,7 +50,7 @@ static bool has_offset(xai_code code) {
 }
 
 void lxai_push_error(lua_State *L, const xai_error *err) {
-  lua_createtable(L, 0, 12); /* error */
+  lua_createtable(L, 0, 13); /* error */
   set_text(L, "code", lxai_code_name(err->code));
   lua_pushinteger(L, (lua_Integer)err->code);
   lua_setfield(L, -2, "number");
@@ -75,6 +75,7 @@ void lxai_push_error(lua_State *L, const xai_error *err) {
   set_text(L, "api_code", err->api_code);
   set_text(L, "api_type", err->api_type);
   set_text(L, "param", err->param);
+  set_text(L, "key", err->key);
 }
 
 int lxai_fail(lua_State *L, const xai_error *err) {

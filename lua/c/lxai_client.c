@@ -8,6 +8,7 @@
 #define _POSIX_C_SOURCE 200809L
 
 #include "lxai.h"
+#include "lxai_lines.h"
 
 #include <limits.h>
 #include <math.h>
@@ -34,6 +35,7 @@ typedef struct lxai_client {
   uint32_t *cancels; /* likewise; calls to cancel                         */
   size_t cancel_count;
   size_t cancel_room;
+  lxai_lines lines; /* of the log, not yet taken                        */
 } lxai_client;
 
 /* ---- the handle ---- */
@@ -87,6 +89,26 @@ static int client_close(lua_State *L) {
   if (self->locked) self->close_later = true;
   else close_now(self);
   return 0;
+}
+
+/* Lines stay after a close, for somebody to take them; not after this. */
+static int client_gc(lua_State *L) {
+  lxai_client *self = check_handle(L);
+  client_close(L);
+  if (!self->locked) lxai_lines_deinit(&self->lines);
+  return 0;
+}
+
+/* handle:log_next() -> line, level | nil. A closed client, or one that lends something out, may be asked, too. */
+static int client_log_next(lua_State *L) {
+  lxai_client *self = check_handle(L);
+  char line[LXAI_LONGEST_LINE];
+  size_t len;
+  xai_log_level level;
+  if (!lxai_lines_take(&self->lines, line, &len, &level)) return push_nothing(L);
+  lua_pushlstring(L, line, len);
+  lua_pushstring(L, xai_log_level_name(level));
+  return 2;
 }
 
 static uint64_t manual_now_ms(void *user) {
@@ -169,6 +191,7 @@ static xai_config check_config(lua_State *L, int at) {
   static const char *const transports[] = {"curl", "scripted", "host", NULL}; /* as xai_transport_kind */
   static const char *const http[] = {"1.1", "2", NULL};
   static const char *const clocks[] = {"system", "manual", NULL};
+  static const char *const levels[] = {"off", "error", "warn", "info", "debug", NULL};
   xai_config config = XAI_CONFIG_INIT;
   config.api_key = lxai_opt_cstr(L, at, "client", "api_key");
   config.base_url = lxai_opt_cstr(L, at, "client", "base_url");
@@ -182,6 +205,9 @@ static xai_config check_config(lua_State *L, int at) {
   if (opt_choice(L, at, "client", "clock", clocks) == 1) config.clock.now_ms = manual_now_ms;
   config.require_staple = lxai_opt_bool(L, at, "client", "require_staple");
   if (opt_choice(L, at, "client", "http", http) == 1) config.http_version = XAI_HTTP_2;
+  config.api_key_file = lxai_opt_cstr(L, at, "client", "api_key_file");
+  config.key_name = lxai_opt_cstr(L, at, "client", "key_name");
+  config.log.level = (xai_log_level)opt_choice(L, at, "client", "log_level", levels);
   config.limits = check_limits(L, at, "client");
   lxai_check_rates(L, at, &config);
   config.mem = lxai_mem(L);
@@ -205,9 +231,29 @@ static int core_client(lua_State *L) {
     config.clock.wall_s = manual_wall_s;
     config.clock.user = self;
   }
+  lxai_lines_init(&self->lines, &self->mem);
+  if (config.log.level != XAI_LOG_DEFAULT) {
+    config.log.fn = lxai_lines_add;
+    config.log.user = &self->lines;
+  }
   xai_error err;
   self->client = xai_client_new(&config, &err);
   return self->client != NULL ? 1 : lxai_fail(L, &err);
+}
+
+/* handle:set_key(key|nil [, name]) -> true | nil, err */
+static int client_set_key(lua_State *L) {
+  lxai_client *self = check_client(L);
+  xai_str key = {NULL, 0};
+  if (!lua_isnoneornil(L, 2)) {
+    luaL_checktype(L, 2, LUA_TSTRING);
+    key.ptr = lua_tolstring(L, 2, &key.len);
+  }
+  const char *name = luaL_optstring(L, 3, NULL);
+  xai_error err;
+  if (xai_client_set_key(self->client, key, name, &err) != XAI_OK) return lxai_fail(L, &err);
+  lua_pushboolean(L, 1);
+  return 1;
 }
 
 /* ---- starting and cancelling ---- */
@@ -837,12 +883,14 @@ static int core_wait(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg client_meta[] = {{"__gc", client_close}, {"__close", client_close}, {NULL, NULL}};
+static const luaL_Reg client_meta[] = {{"__gc", client_gc}, {"__close", client_close}, {NULL, NULL}};
 static const luaL_Reg client_methods[] = {{"start", client_start},
                                           {"cancel", client_cancel},
                                           {"hold", client_hold},
                                           {"place", client_place},
                                           {"step", client_step},
+                                          {"set_key", client_set_key},
+                                          {"log_next", client_log_next},
                                           {"pending", client_pending},
                                           {"next", client_next},
                                           {"header", client_header},
