@@ -39,7 +39,7 @@ BUILT     := $(foreach lua,$(LUAS),$(if $(PC_$(lua)),$(lua)))
 MODULES   := $(BUILT:%=$(B)/%/xai/core.so)
 
 # Tests must not see the user's key, proxy or settings, whatever the shell holds.
-CLEAN_ENV := env -u XAI_API_KEY -u XAI_BASE_URL -u XAI_SIMULATE -u LUA_INIT -u http_proxy -u https_proxy \
+CLEAN_ENV := env -u XAI_API_KEY -u XAI_API_KEY_FILE -u XAI_LOG -u XAI_BASE_URL -u XAI_SIMULATE -u LUA_INIT -u http_proxy -u https_proxy \
              -u all_proxy -u HTTP_PROXY -u HTTPS_PROXY -u ALL_PROXY $(if $(SUITES),XAI_SHARED=$(SUITES),-u XAI_SHARED)
 IN_TREE    = . $(CURDIR)/$(B)/env.sh &&
 FUZZ_SECONDS ?= 20

@@ -4,7 +4,9 @@ local conversations = require "xai.conversation"
 local core = require "xai.core"
 local errors = require "xai.error"
 local extract = require "xai.extract"
+local keys = require "xai.key"
 local links = require "xai.link"
+local logs = require "xai.log"
 local loop = require "xai.loop"
 local options_of = require "xai.options"
 local partials = require "xai.partial"
@@ -19,7 +21,12 @@ local DEFAULT_MODEL = "grok-4.6"
 local DEFAULT_URL = "https://api.x.ai/v1"
 
 --- @class xai.Options
---- @field api_key string|false?   default: XAI_API_KEY; false: send none
+--- @field api_key string|function|false?  default: XAI_API_KEY, else what the file XAI_API_KEY_FILE holds. A function
+---   is asked by each call: it gives the key and, if it likes, a name for it, or nil and why. false: send none
+--- @field api_key_file string?    read instead, and again after a 401; a line end at its end is dropped
+--- @field key_name string?        what errors of status 401 and 403 call the key, instead of its last four characters
+--- @field log function|file*|"stderr"|boolean?  gets each log line, and its level; default: XAI_LOG, see log_level
+--- @field log_level string?       "error", "warn", "info" (the default), "debug" or "off"; XAI_LOG=debug logs to stderr
 --- @field base_url string?        default: XAI_BASE_URL, else https://api.x.ai/v1
 --- @field model string?           for bodies that name none; default grok-4.6
 --- @field simulate boolean|table? true, options of xai.sim, or a simulator; default: XAI_SIMULATE
@@ -41,7 +48,9 @@ local DEFAULT_URL = "https://api.x.ai/v1"
 --- @field learn_rates boolean?    default true: limits, waits and slower paces are learned from answers and 429s
 --- @field breaker boolean|xai.BreakerOptions? false: a service that keeps failing is asked on and on
 local known_options = {
-  api_key = "string|boolean", base_url = "string", model = "string", simulate = "boolean|table",
+  api_key = "string|boolean|function", api_key_file = "string", key_name = "string",
+  log = "function|file|string|boolean", log_level = "string",
+  base_url = "string", model = "string", simulate = "boolean|table",
   timeout = "seconds", headers = "table", max_attempts = "count", retry_unknown = "boolean",
   allow_truncated = "boolean", limits = "table", user_agent = "string", ca_file = "string", proxy = "string",
   seed = "count", max_calls = "count", max_connections = "count", http = "string",
@@ -83,6 +92,10 @@ local replies = { auto = true, responses = true, chat = true, json = true, bytes
 local Client = {}
 local mt = { __name = "xai.client", __index = Client }
 
+-- What may hold a secret lies beside the clients, where no dump of one finds it: `ask`, the key function, and
+-- `headers`, those of every call.
+local hidden = setmetatable({}, { __mode = "k" })
+
 -- ------------------------------------------------------------------ requests
 
 local function copy(t)
@@ -120,12 +133,18 @@ local function send(self, request, traits, options, level)
   local link = link_of(self, level + 1)
   request.limits = limits_of("call options", options, level + 1)
   requests.check_headers("call options", options.headers, level + 1)
-  request.headers = requests.header_list(self.options.headers, options.headers)
+  request.headers = requests.header_list(hidden[self].headers, options.headers)
   request.priority, request.tokens = options.priority, options.tokens
   request.idempotency_key = options.idempotency_key
   request.retry_unknown = either(options.retry_unknown, self.options.retry_unknown)
   traits.allow_truncated = either(options.allow_truncated, self.options.allow_truncated)
   traits.book, traits.us, traits.streamed = self.prices, self.us, request.stream
+  local ask_key = hidden[self].ask
+  if ask_key then
+    local known, fault = keys.renew(link.handle, ask_key)
+    if not known then return nil, fault end
+    link = link_of(self, level + 1) -- the function may have closed the client
+  end
   local call, err = link:start(request, traits)
   if not call and err.kind == "usage" then error(err.message, level + 1) end
   return call, err
@@ -429,6 +448,27 @@ function Client:timeout() return link_of(self, 2):due() end
 --- Calls in flight.
 function Client:pending() return link_of(self, 2).handle:pending() end
 
+--- Another key from now on; calls that have started keep theirs.
+--- @param key string|function|false  as the option api_key
+--- @param name string?  as the option key_name; nil: as before
+--- @return true? done
+--- @return xai.Error? err  kind "auth", when it cannot be a key
+function Client:set_key(key, name)
+  local link = link_of(self, 2)
+  if type(key) ~= "string" and type(key) ~= "function" and key ~= false then
+    error("client:set_key: the key must be a string, a function or false, not a " .. type(key), 2)
+  end
+  if name ~= nil and type(name) ~= "string" then error("client:set_key: the name must be a string", 2) end
+  if type(key) == "function" then
+    hidden[self].ask = key
+    return true
+  end
+  local done, err = keys.set(link.handle, key, name)
+  if err and err.kind == "usage" then error("client:set_key: " .. err.message, 2) end
+  if done then hidden[self].ask = nil end
+  return done, err
+end
+
 --- End everything in flight as "cancelled", close the connections, forget the key. A second time is fine.
 function Client:close()
   self.link:close()
@@ -442,12 +482,6 @@ end
 
 -- ------------------------------------------------------------------ xai.new
 
-local no_key = errors.new {
-  kind = "auth", code = "key",
-  message = "no API key: set XAI_API_KEY or pass api_key to xai.new, or use the simulator with "
-    .. "simulate = true or XAI_SIMULATE=1",
-}
-
 local function environment(name)
   local value = os.getenv(name)
   return value ~= "" and value or nil
@@ -455,13 +489,16 @@ end
 
 -- Texts that C reads up to their first NUL, and what the program itself wrote into its options.
 local function check_texts(options, level)
-  for _, name in ipairs { "base_url", "user_agent", "ca_file", "proxy" } do
+  for _, name in ipairs { "base_url", "user_agent", "ca_file", "proxy", "api_key_file", "key_name" } do
     if (options[name] or ""):find("\0", 1, true) then
       error(('xai.new: option "%s" holds a NUL byte'):format(name), level + 1)
     end
   end
   if options.http and options.http ~= "1.1" and options.http ~= "2" then
     error('xai.new: option "http" must be "1.1" or "2"', level + 1)
+  end
+  if options.api_key and options.api_key_file then
+    error("xai.new: only one of the options api_key and api_key_file may be given", level + 1)
   end
   requests.check_headers("xai.new", options.headers, level + 1)
   for name in pairs(options.headers or {}) do
@@ -485,20 +522,6 @@ local function simulator(wish, seed)
   return require("xai.sim").new(settings)
 end
 
--- nil, err when there is none that can be used; never shown.
-local function key_of(options, simulated)
-  if options.api_key == false then return false end
-  local key = options.api_key
-  if key == nil and simulated then return "xai-simulated" end
-  if key == nil then key = environment "XAI_API_KEY" end
-  if key == nil or key == "" or key == true then return nil, no_key end
-  local fault = options_of.key_fault(key)
-  if not fault then return key end
-  return nil, errors.new {
-    kind = "auth", code = "key", message = fault, hint = "copy the key again, without anything around it",
-  }
-end
-
 --- @param options xai.Options?
 --- @param level integer?
 --- @return xai.Client? client
@@ -509,26 +532,27 @@ local function new(options, level)
   check_texts(options, level)
   rates.check_rates(options.rates, level)
   local wish = wants_simulation(options)
-  local key, fault = key_of(options, wish)
-  if key == nil then return nil, fault end
+  local source, fault = keys.choose(options, wish)
+  if not source then return nil, fault end
+  local log, log_level = logs.choose(options, level)
   local sim = wish and simulator(wish, options.seed) or nil
   local base_url = options.base_url or environment "XAI_BASE_URL" or DEFAULT_URL
   local host = loop.host()
   local link, err = links.new({
-    api_key = key or nil, base_url = base_url, user_agent = options.user_agent, ca_file = options.ca_file,
+    api_key = source.text, api_key_file = source.file, key_name = options.key_name, log_level = log_level,
+    base_url = base_url, user_agent = options.user_agent, ca_file = options.ca_file,
     proxy = options.proxy, seed = options.seed, max_calls = options.max_calls,
     max_connections = options.max_connections, http = options.http,
     require_staple = options.require_staple, limits = limits_of("xai.new", options, level),
     rates = options.rates, rates_fixed = options.learn_rates == false,
     breaker = rates.check_breaker(options.breaker, level),
     transport = sim and "scripted" or host and host.transport or "curl", clock = sim and "manual" or "system",
-  }, sim)
+  }, sim, log)
   if not link and err.kind == "usage" and (options.base_url or err.code ~= "url") then
     error("xai.new: " .. err.message, level)
   end
   if not link then return nil, err end
-  options.api_key = nil -- the core has it; no table that may be printed keeps a copy
-  return setmetatable({
+  local client = setmetatable({
     link = link,
     options = options,
     model = options.model or DEFAULT_MODEL,
@@ -539,6 +563,9 @@ local function new(options, level)
     us = base_url:find("//us.api.x.ai", 1, true) ~= nil, -- the US host's tokens cost 10 % more
     random = random.new(options.seed),
   }, mt)
+  hidden[client] = { ask = source.ask, headers = options.headers }
+  for _, name in ipairs { "api_key", "headers", "proxy", "log" } do options[name] = nil end
+  return client
 end
 
 return { new = new }

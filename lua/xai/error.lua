@@ -18,6 +18,7 @@
 ---   queued (in line for a rate limit), tokens (as the API told)
 --- @field outcome string?       "incomplete", "refused", "failed" or "cancelled" when a call ended so
 --- @field reason string?        a few words on why the call ended: "ended early", "max_output_tokens"
+--- @field key string?           status 401 and 403: which key it was, by its name or its last four characters
 --- @field param string?         the parameter the API complains about
 --- @field offset integer?       the byte in the input, for malformed JSON
 --- @field response xai.Response? what had arrived of the answer
@@ -35,6 +36,7 @@ local function details(self)
   if self.status then list[#list + 1] = "status " .. self.status end
   if self.code and self.code ~= "api" then list[#list + 1] = tostring(self.code) end
   if #self.attempts > 1 then list[#list + 1] = #self.attempts .. " attempts" end
+  if self.key then list[#list + 1] = "key " .. self.key end
   if self.request_id then list[#list + 1] = "request id " .. self.request_id end
   return #list > 0 and " (" .. table.concat(list, ", ") .. ")" or ""
 end
@@ -76,6 +78,7 @@ local function new(fields)
     attempts = fields.attempts or {},
     outcome = fields.outcome,
     reason = fields.reason,
+    key = fields.key,
     param = fields.param,
     offset = fields.offset,
     response = fields.response,
@@ -115,6 +118,7 @@ local function from_core(plain, call)
     attempts = call.attempts,
     outcome = call.outcome,
     reason = call.reason ~= "" and call.reason or nil,
+    key = plain.key,
     param = plain.param,
     offset = plain.offset,
     response = call.response,

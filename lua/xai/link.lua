@@ -280,11 +280,14 @@ end
 --- @return boolean took
 function Link:take()
   if not self.handle then return false end
-  if next_event(self) then return true end
-  if not self.virtual then return false end
-  self.sim_due = self.sim and self.sim:pump(self.handle) or nil
-  self:crank(0)
-  return next_event(self)
+  local took = next_event(self)
+  if not took and self.virtual then
+    self.sim_due = self.sim and self.sim:pump(self.handle) or nil
+    self:crank(0)
+    took = self.handle ~= nil and next_event(self)
+  end
+  if self.log then self:tell_log() end
+  return took
 end
 
 --- Are calls in flight?
@@ -313,11 +316,27 @@ local function hand_out(self)
   end
 end
 
+local LINES_AT_ONCE = 1000
+
+--- Give out the log lines there are. Only while nothing of the core's is in our hands; and in a coroutine of their
+--- own, so that a function of the program's that raises or yields touches no call.
+function Link:tell_log()
+  if self.telling then return end
+  self.telling = true
+  for _ = 1, LINES_AT_ONCE do
+    local line, level = self.log_handle:log_next()
+    if not line then break end
+    coroutine.resume(coroutine.create(self.log), line, level)
+  end
+  self.telling = false
+end
+
 --- Move bytes; wait at most that long for some.
 function Link:crank(seconds)
   self.inside = true
   local ok, err = leave(self, self.handle:step(seconds))
   if self.carried then hand_out(self) end
+  if self.log then self:tell_log() end
   return ok, err
 end
 
@@ -416,6 +435,7 @@ function Link:start(request, traits)
     if not ok then return nil, cannot_carry(call, fault) end
   end
   self:ring()
+  if self.log then self:tell_log() end
   return call
 end
 
@@ -474,13 +494,15 @@ function Link:close()
       error = { kind = "cancelled", code = "cancelled", message = "the client was closed" },
     }, {})
   end
+  if self.log then self:tell_log() end
 end
 
 --- @param config table  as the core takes it
 --- @param sim table?    plays the network of a scripted client: pump(handle) -> seconds until its next step
+--- @param log function?  gets each log line and its level; what it raises is its own affair
 --- @return table? link
 --- @return xai.Error? err
-local function new(config, sim)
+local function new(config, sim, log)
   local handle, err = core.client(config)
   if not handle then return nil, errors.from_core(err) end
   local self = setmetatable({
@@ -496,8 +518,12 @@ local function new(config, sim)
     driven = false,  -- by the program's own loop: nothing is held
     inside = false,  -- the core is at work: no finaliser may call it
     dropped = {},    -- ids to cancel when it is left
+    log = log,
+    log_handle = handle, -- closed or not, it has the lines
+    telling = false, -- the log is being told
   }, link_mt)
   loop.watch(self)
+  if log then self:tell_log() end
   return self
 end
 

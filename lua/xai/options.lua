@@ -6,6 +6,8 @@ local checks = {
   string = function(v) return type(v) == "string" end,
   boolean = function(v) return type(v) == "boolean" end,
   table = function(v) return type(v) == "table" end,
+  ["function"] = function(v) return type(v) == "function" end,
+  file = function(v) return io.type(v) == "file" end,
   seconds = function(v) return type(v) == "number" and v > 0 end, -- math.huge: no limit; NaN fails
   count = function(v) return type(v) == "number" and v >= 1 and v <= 2 ^ 53 and v % 1 == 0 end,
   priority = function(v) return type(v) == "number" and v >= -9 and v <= 9 and v % 1 == 0 end,
@@ -13,7 +15,7 @@ local checks = {
 }
 
 local words = { seconds = "a number of seconds above 0", count = "a whole number above 0",
-  priority = "a whole number from -9 to 9" }
+  priority = "a whole number from -9 to 9", file = "an open file" }
 
 -- How many single-character edits lie between two words (Levenshtein).
 local function distance(a, b)
