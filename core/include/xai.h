@@ -478,9 +478,6 @@ typedef enum xai_http_version {
   XAI_HTTP_2    /* over TLS, where the server agrees, calls share a connection; else 1.1                  */
 } xai_http_version;
 
-/* A proxy from the environment is http_proxy's for http URLs, https_proxy's or HTTPS_PROXY's for https ones, else
- * all_proxy's or ALL_PROXY's, with or without http:// before it; unless no_proxy or NO_PROXY exempts the host: a
- * name with all below it, an address or a network (10.0.0.0/8), names and addresses with a port or without, "*". */
 typedef enum xai_log_level {
   XAI_LOG_DEFAULT, /* INFO                                                                          */
   XAI_LOG_ERROR,   /* a call was refused or failed                                                  */
@@ -509,6 +506,9 @@ typedef struct xai_log {
   xai_log_level level; /* lines of this level and those above */
 } xai_log;
 
+/* A proxy from the environment is http_proxy's for http URLs, https_proxy's or HTTPS_PROXY's for https ones, else
+ * all_proxy's or ALL_PROXY's, with or without http:// before it; unless no_proxy or NO_PROXY exempts the host: a
+ * name with all below it, an address or a network (10.0.0.0/8), names and addresses with a port or without, "*". */
 typedef struct xai_config {
   size_t size;              /* stamped by XAI_CONFIG_INIT                                             */
   const char *api_key;      /* copied, see xai_client_set_key. NULL: no Authorization header is sent  */
