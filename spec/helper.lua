@@ -15,7 +15,7 @@ local function steps_of(answer)
   if answer.wait then add("wait", answer.wait) end
   if answer.refuse then add("end", answer.refuse) return steps end
   add("status", answer.status or 200)
-  local kind = answer.sse and "text/event-stream" or answer.text and "text/plain" or "application/json"
+  local kind = (answer.sse or answer.raw) and "text/event-stream" or answer.text and "text/plain" or "application/json"
   local headers = { ["content-type"] = kind }
   for name, value in pairs(answer.headers or {}) do headers[name] = value end
   for name, value in pairs(headers) do add("header", name, value) end
@@ -29,6 +29,9 @@ local function steps_of(answer)
       local name = event.type and "event: " .. event.type .. "\n" or ""
       add("body", name .. "data: " .. assert(core.encode(event)) .. "\n\n")
     end
+  end
+  for _, piece in ipairs(answer.raw or {}) do -- bytes of a stream as they are, and seconds to wait
+    if type(piece) == "number" then add("wait", piece) else add("body", piece) end
   end
   if answer.text or answer.body then add("body", answer.text or answer.body) end
   if not answer.silent then add("end", answer.finish or "done") end

@@ -138,7 +138,7 @@ static void F85_a_megabyte_is_checked_within_its_time(void) {
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &end);
     CHECK(code == XAI_OK || code == XAI_ERR_INVALID || code == XAI_ERR_STEPS);
     long ms = (end.tv_sec - begin.tv_sec) * 1000 + (end.tv_nsec - begin.tv_nsec) / 1000000;
-    if (ms > 100 * slowness()) CHECK_INT(ms, 100);
+    if (ms > 100L * slowness()) CHECK_INT(ms, 100);
     xai_check_free(check);
     xai_schema_free(schema);
   }

@@ -164,6 +164,7 @@ static xai_limits check_limits(lua_State *L, int table, const char *where) {
   limits.retry_after_max_ms = opt_ms(L, at, where, "retry_after_max");
   limits.max_attempts = opt_count32(L, at, where, "max_attempts");
   limits.max_depth = opt_count32(L, at, where, "max_depth");
+  limits.max_request = opt_bytes(L, at, where, "max_request");
   limits.max_response = opt_bytes(L, at, where, "max_response");
   limits.max_event = opt_bytes(L, at, where, "max_event");
   limits.max_headers = opt_bytes(L, at, where, "max_headers");

@@ -72,8 +72,8 @@ local known_call_options = {
 local known_limits = {
   connect = "seconds", handshake = "seconds", first_event = "seconds", silence = "seconds",
   data_silence = "seconds", deadline = "seconds", backoff_base = "seconds", backoff_max = "seconds",
-  retry_after_max = "seconds", max_attempts = "count", max_response = "count", max_event = "count",
-  max_headers = "count", max_depth = "count",
+  retry_after_max = "seconds", max_attempts = "count", max_request = "count", max_response = "count",
+  max_event = "count", max_headers = "count", max_depth = "count",
 }
 
 local known_request = {
