@@ -86,9 +86,10 @@ static uint64_t later(uint64_t a, uint64_t b) {
   return a > b ? a : b;
 }
 
-/* No sooner than this, whatever else happens. */
+/* No sooner than this, whatever else happens: those ahead in its line need what all share, too. */
 static uint64_t soonest(xai_limiter *self, xai_lane *lane, uint64_t now, uint64_t count, uint64_t tokens) {
-  return later(xai__lane_soonest(lane, now, count, tokens), xai__lane_soonest(&self->all, now, 1, tokens));
+  return later(xai__lane_soonest(lane, now, count, tokens),
+               xai__lane_soonest(&self->all, now, count, tokens));
 }
 
 static void grant(xai_limiter *self, xai_ticket *ticket, uint64_t now, uint64_t *random, bool from_line) {

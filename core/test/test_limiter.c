@@ -436,6 +436,19 @@ static void who_is_let_go_too_late_for_an_answer_is_turned_away(void) {
   finish();
 }
 
+/* Those ahead in one's own line need what all share, too. */
+static void who_cannot_be_in_time_for_what_all_share_is_turned_away(void) {
+  const xai_rate rates[] = {{.requests_per_second = 1}};
+  open_with(rates, 1);
+  CHECK_INT(ask_new("m"), XAI_ADMIT_GO);
+  for (int i = 0; i < 10; i++) CHECK_INT(ask_new("m"), XAI_ADMIT_WAIT);
+  CHECK_INT(ask(ticket(0, 1, 5000), "m"), XAI_ADMIT_NEVER);
+  CHECK_INT(ask(ticket(0, 1, 15000), "m"), XAI_ADMIT_WAIT);
+  CHECK_INT(ask(ticket(0, 1, 5000), "other"),
+            XAI_ADMIT_WAIT); /* it may pass: those ahead are in another line */
+  finish();
+}
+
 static void nobody_is_sent_until_the_server_says_F75(void) {
   open_with(NULL, 0);
   xai_ticket *first = ticket(0, 1, 0);
@@ -757,6 +770,7 @@ int main(void) {
   RUN(a_step_of_priority_is_worth_ten_seconds_and_nobody_starves);
   RUN(a_call_that_would_wait_in_vain_is_told_at_once_and_when);
   RUN(who_is_let_go_too_late_for_an_answer_is_turned_away);
+  RUN(who_cannot_be_in_time_for_what_all_share_is_turned_away);
   RUN(nobody_is_sent_until_the_server_says_F75);
   RUN(none_left_without_a_time_is_a_short_pause);
   RUN(those_in_line_who_would_now_wait_in_vain_leave_it);
