@@ -151,6 +151,8 @@ void sim_check_event(sim *s, sim_track *track, const xai_event *event) {
   if (event->type == XAI_EVENT_RETRY) {
     sim_note(s, "call %u waits %u ms before another attempt", number, event->retry_ms);
     track->sequence = -1;
+    if (event->attempt == NULL || event->attempt->outcome == XAI_ATTEMPT_RUNNING || event->error == NULL)
+      sim_break(s, SIM_RULE_ORDER, "call %u: a retry is told of an attempt that has not failed", number);
     if (++track->retries > track->row_count)
       sim_break(s, SIM_RULE_ORDER, "call %u: retry %d of %d requests", number, track->retries,
                 track->row_count);
