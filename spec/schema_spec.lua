@@ -43,12 +43,27 @@ describe("xai.schema.compile", function()
     local compiled, err = s.compile { properties = { a = { type = "integre" } } }
     assert.is_nil(compiled)
     assert.equal("schema", err.code)
+    assert.equal("usage", err.kind)
     assert.truthy(err.message:find("/properties/a/type", 1, true))
     assert.equal("json", select(2, s.compile '{"type":').code)
     local loop = {}
     loop.properties = { a = loop, b = loop }
     assert.equal("depth", select(2, s.compile(loop)).code)
     assert.truthy(select(2, s.compile { items = print }).message:find("items", 1, true))
+  end)
+
+  it("F85 bounds the steps of a check and of a pattern, and lets both be set", function()
+    local text = '"' .. ("a"):rep(100000) .. '!"'
+    local _, found = assert(s.compile { pattern = "a+$" }):check_text(text)
+    assert.equal("steps", found.code)
+    assert.truthy(found[1].message:find("a+$", 1, true))
+    _, found = assert(s.compile({ pattern = "[a-z]+[!]" }, { match_limit = 1, max_steps = 100 })):check_text(text)
+    assert.equal("steps", found.code)
+    assert.is_true(assert(s.compile { pattern = "[a-z]+[!]" }):check_text(text))
+    local list = "[" .. ("1,"):rep(1000) .. "1]"
+    _, found = assert(s.compile({ items = { minimum = 0 } }, { max_steps = 1000 })):check_text(list)
+    assert.equal("steps", found.code)
+    assert.is_true(assert(s.compile({ items = { minimum = 0 } }, { max_steps = 5000 })):check_text(list))
   end)
 
   it("F85 refuses what refers to itself without end", function()

@@ -53,8 +53,8 @@ static void leave_shared(shared_schema **slot) {
 
 /* ---- compile ---- */
 
-static const char *const compile_names[] = {"draft",    "format",    "content",   "remotes",
-                                            "base_uri", "max_bytes", "max_depth", NULL};
+static const char *const compile_names[] = {"draft",     "format",    "content",   "remotes",     "base_uri",
+                                            "max_bytes", "max_depth", "max_steps", "match_limit", NULL};
 static const char where[] = "schema";
 
 static xai_draft check_draft(lua_State *L, int table) {
@@ -110,6 +110,9 @@ static xai_schema_options check_compile_options(lua_State *L, int table) {
   options.max_bytes = (size_t)lxai_opt_count(L, table, where, "max_bytes");
   uint64_t depth = lxai_opt_count(L, table, where, "max_depth");
   options.max_depth = depth < UINT_MAX ? (unsigned)depth : UINT_MAX;
+  uint64_t match_limit = lxai_opt_count(L, table, where, "match_limit");
+  options.match_limit = match_limit < UINT32_MAX ? (uint32_t)match_limit : UINT32_MAX;
+  options.max_steps = lxai_opt_count(L, table, where, "max_steps");
   check_remotes(L, table, &options);
   return options;
 }

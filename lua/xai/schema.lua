@@ -15,9 +15,11 @@ local words = require "xai.schema.words"
 --- @field base_uri string?   of the schema itself
 --- @field max_depth integer? nesting of values; default 128
 --- @field max_bytes integer? of the compiled form; default 64 MiB
+--- @field max_steps integer? of one check, some 10 ns each; default 5 for each byte of the text, at least 4,000,000
+--- @field match_limit integer? steps of one pattern on one string, beside 16 for each byte of it; default 1,000,000
 local known_options = {
   remotes = "table", format = "string", content = "string", draft = "string", base_uri = "string",
-  max_depth = "count", max_bytes = "count",
+  max_depth = "count", max_bytes = "count", max_steps = "count", match_limit = "count",
 }
 
 local choices = {
@@ -132,7 +134,8 @@ end
 --- @param schema table|string|boolean|xai.Schema  a Lua table, JSON text (its order is kept), or compiled already
 --- @param options xai.SchemaOptions?
 --- @return xai.Schema? schema
---- @return xai.Error? err  code "schema", whose message names the place; or what is wrong with the JSON
+--- @return xai.Error? err  kind "usage", for a schema is the program's own text, code "schema", and a message that
+---   names the place; or what is wrong with the JSON. (Kind "schema" is an answer that does not fit a schema.)
 local function compile(schema, options)
   check_kind(schema, 2)
   options = options_of.check("schema.compile", options, known_options)
@@ -145,6 +148,7 @@ local function compile(schema, options)
   local compiled, wrong = core.schema(text, {
     draft = options.draft, format = options.format, content = options.content, remotes = remotes,
     base_uri = options.base_uri, max_depth = options.max_depth, max_bytes = options.max_bytes,
+    max_steps = options.max_steps, match_limit = options.match_limit,
   })
   if not compiled then return nil, errors.from_core(wrong) end
   return setmetatable({
