@@ -308,8 +308,8 @@ typedef struct xai_schema_options {
   const char *base_uri; /* of the schema itself; NULL: none                                          */
   size_t max_bytes;     /* of the compiled form, 0: 64 MiB                                           */
   unsigned max_depth;   /* nesting of values, and of references at one value; 0: 128                 */
-  uint32_t match_limit; /* PCRE2's, for one pattern and one string; 0: 100,000                       */
-  uint64_t max_steps;   /* of one check, 0: 10^8                                                     */
+  uint32_t match_limit; /* steps of one pattern on one string, beside 16 a byte of it; 0: 1,000,000  */
+  uint64_t max_steps;   /* of one check, some 10 ns each; 0: 5 for each byte, at least 4,000,000      */
 } xai_schema_options;
 #define XAI_SCHEMA_OPTIONS_INIT XAI_SIZED(xai_schema_options)
 
@@ -328,7 +328,7 @@ typedef struct xai_violation {
   xai_str schema; /* JSON pointer into the schema, after another resource's URI and '#' if not the main one */
   xai_str keyword; /* "minimum"; empty where a schema is just false                                  */
   xai_str message; /* one sentence for people and models: `/items/3 must be at least 0, but is -2`   */
-  size_t offset;   /* byte of the value in the text, where known; else SIZE_MAX                      */
+  size_t offset;   /* byte of the value in the text; SIZE_MAX: not known, of a value, or after the first 64 */
 } xai_violation;
 
 /* A check with its workspace; reuse it, its memory stays. all_errors: go on after the first violation, up to

@@ -92,6 +92,11 @@ static bool same_key(const xai_json *a, const xai_json *b) {
   return same_bytes(a->key, a->key_len, b->key, b->key_len);
 }
 
+/* Steps for the bytes of a string or number. */
+static uint64_t work_of(const xai_json *value) {
+  return is_container(value) ? 0 : value->len / 16;
+}
+
 static const xai_json *find_among_few(const xai_json *object, const xai_json *like) {
   const xai_json *m = object->as.list.first;
   while (m != NULL && !same_key(m, like)) m = m->next;
@@ -141,7 +146,7 @@ static const xai_json *next_counterpart(xai_equal *e, xai_equal_pair *top) {
 }
 
 static bool compare_pair(xai_equal *e, const xai_json *a, const xai_json *b) {
-  if (!worked(e, 1) || a->type != b->type || !same_here(a, b)) return false;
+  if (!worked(e, 1 + work_of(a)) || a->type != b->type || !same_here(a, b)) return false;
   if (!is_container(a) || a->len == 0) return true;
   return push(e, (xai_equal_pair){.a = a->as.list.first, .b = b, .hint = b->as.list.first});
 }
@@ -208,7 +213,7 @@ static void include(xai_equal_pair *top, const xai_json *element, uint64_t hash)
 }
 
 uint64_t xai__equal_hash(xai_equal *e, const xai_json *value) {
-  if (!is_container(value)) return hash_scalar(value);
+  if (!is_container(value)) return worked(e, work_of(value)) ? hash_scalar(value) : 0;
   size_t bottom = e->used;
   uint64_t hash = 0;
   if (!push(e, (xai_equal_pair){.a = value->as.list.first, .b = value, .hash = hash_scalar(value)})) return 0;
@@ -223,7 +228,7 @@ uint64_t xai__equal_hash(xai_equal *e, const xai_json *value) {
       continue;
     }
     top->a = element->next;
-    if (!worked(e, 1)) break;
+    if (!worked(e, 1 + work_of(element))) break;
     if (!is_container(element)) include(top, element, hash_scalar(element));
     else if (!push(e,
                    (xai_equal_pair){.a = element->as.list.first, .b = element, .hash = hash_scalar(element)}))

@@ -15,7 +15,6 @@
 
 #define MAX_SOURCE ((size_t)64 << 10)
 #define HEAP_LIMIT_KIB (64u << 10)
-#define BACKTRACK_WEIGHT 16 /* steps of a check for each that a match may go back */
 
 struct xai_pattern {
   xai_simple *simple; /* else NULL, and code is there */
@@ -30,7 +29,9 @@ struct xai_matcher {
   pcre2_general_context *context;
   pcre2_match_context *limits;
   pcre2_match_data *data;
-  uint32_t match_limit;
+  uint64_t steps; /* of the match in progress             */
+  uint64_t most;  /* of them                              */
+  size_t at;      /* where the item before was looked for */
   xai_mem mem;
 };
 
@@ -508,7 +509,7 @@ static xai_code compile(xai_pattern *pattern, writer *w) {
   pcre2_compile_context *context = pcre2_compile_context_create(pattern->context);
   if (context == NULL) return XAI_ERR_NOMEM;
   uint32_t options = PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_MATCH_UNSET_BACKREF |
-                     PCRE2_NEVER_BACKSLASH_C;
+                     PCRE2_NEVER_BACKSLASH_C | PCRE2_AUTO_CALLOUT;
   PCRE2_SPTR source = (PCRE2_SPTR)(w->out.len > 0 ? w->out.ptr : "");
   pattern->code = pcre2_compile(source, w->out.len, options, &error, &offset, context);
   pcre2_compile_context_free(context);
@@ -584,11 +585,21 @@ size_t xai__pattern_size(const xai_pattern *pattern) {
 
 /* ---- matching ---- */
 
-xai_matcher *xai__matcher_new(const xai_mem *mem, uint32_t match_limit) {
+/* Before each item of the pattern. PCRE2's own match limit begins anew wherever a search begins anew, so that "a+$"
+ * takes hours for a megabyte of "a" and stays below it. The bytes that the item before ran over count, too. */
+static int count_step(pcre2_callout_block *block, void *user) {
+  xai_matcher *matcher = user;
+  size_t at = block->current_position;
+  size_t far = at > matcher->at ? at - matcher->at : matcher->at - at;
+  matcher->at = at;
+  matcher->steps += 2 + far / 16;
+  return matcher->steps > matcher->most ? PCRE2_ERROR_MATCHLIMIT : 0;
+}
+
+xai_matcher *xai__matcher_new(const xai_mem *mem) {
   xai_matcher *matcher = xai__alloc(mem, sizeof *matcher);
   if (matcher == NULL) return NULL;
   matcher->mem = xai__mem(mem);
-  matcher->match_limit = match_limit;
   matcher->context = pcre2_general_context_create(sized_alloc, sized_free, &matcher->mem);
   if (matcher->context != NULL) {
     matcher->limits = pcre2_match_context_create(matcher->context);
@@ -599,6 +610,7 @@ xai_matcher *xai__matcher_new(const xai_mem *mem, uint32_t match_limit) {
     return NULL;
   }
   pcre2_set_heap_limit(matcher->limits, HEAP_LIMIT_KIB);
+  pcre2_set_callout(matcher->limits, count_step, matcher);
   return matcher;
 }
 
@@ -611,31 +623,20 @@ void xai__matcher_free(xai_matcher *matcher) {
   xai__free(&mem, matcher, sizeof *matcher);
 }
 
-static int match_within(const xai_pattern *pattern, xai_matcher *matcher, xai_str text, uint32_t limit) {
-  pcre2_set_match_limit(matcher->limits, limit);
-  PCRE2_SPTR subject = (PCRE2_SPTR)(text.len > 0 ? text.ptr : "");
-  return pcre2_match(pattern->code, subject, text.len, 0, 0, matcher->data, matcher->limits);
-}
-
-/* PCRE2 does not say how much it did, so a match is first tried with a limit that honest ones stay below; the
- * others get more, and are charged with all that they were allowed. A step of backtracking takes some 13 ns, and
- * the steps of a whole check shall be used up after 100 ms of them (F85): hence their weight. */
-xai_code xai__pattern_match(const xai_pattern *pattern, xai_matcher *matcher, xai_str text, bool *found,
-                            uint64_t *work) {
-  uint32_t most = matcher->match_limit;
-  uint64_t honest = 64 + 8 * (uint64_t)text.len;
-  uint32_t limit = honest < most ? (uint32_t)honest : most;
+xai_code xai__pattern_match(const xai_pattern *pattern, xai_matcher *matcher, xai_str text, uint64_t most,
+                            bool *found, uint64_t *work) {
+  const char *subject = text.len > 0 ? text.ptr : "";
   *work += 1 + text.len / 8;
   if (pattern->simple != NULL) {
-    *found = xai__simple_match(pattern->simple, text.len > 0 ? text.ptr : "", text.len);
+    *found = xai__simple_match(pattern->simple, subject, text.len);
     return XAI_OK;
   }
-  int result = match_within(pattern, matcher, text, limit);
-  while (result == PCRE2_ERROR_MATCHLIMIT && limit < most) {
-    limit = limit < most / 16 ? limit * 16 : most;
-    *work += (uint64_t)limit * BACKTRACK_WEIGHT;
-    result = match_within(pattern, matcher, text, limit);
-  }
+  matcher->steps = matcher->at = 0;
+  matcher->most = most;
+  pcre2_set_match_limit(matcher->limits, most < UINT32_MAX ? (uint32_t)most : UINT32_MAX);
+  int result =
+    pcre2_match(pattern->code, (PCRE2_SPTR)subject, text.len, 0, 0, matcher->data, matcher->limits);
+  *work += matcher->steps;
   *found = result >= 0;
   switch (result) {
     case PCRE2_ERROR_MATCHLIMIT:

@@ -19,13 +19,13 @@ xai_str xai__pattern_source(const xai_pattern *pattern);
 /* Bytes it holds, about. */
 size_t xai__pattern_size(const xai_pattern *pattern);
 
-/* Room for matching. match_limit bounds the work for one text. */
-xai_matcher *xai__matcher_new(const xai_mem *mem, uint32_t match_limit);
+/* Room for matching. NULL without memory. */
+xai_matcher *xai__matcher_new(const xai_mem *mem);
 void xai__matcher_free(xai_matcher *matcher);
 
-/* Does the pattern match anywhere in the text? XAI_OK with *found; XAI_ERR_STEPS beyond the limit; XAI_ERR_NOMEM.
- * *work grows by about what it took. */
-xai_code xai__pattern_match(const xai_pattern *pattern, xai_matcher *matcher, xai_str text, bool *found,
-                            uint64_t *work);
+/* Does the pattern match anywhere in the text? XAI_OK with *found; XAI_ERR_STEPS beyond `most` steps; XAI_ERR_NOMEM.
+ * *work grows by the steps that it took: a step is some 10 ns. */
+xai_code xai__pattern_match(const xai_pattern *pattern, xai_matcher *matcher, xai_str text, uint64_t most,
+                            bool *found, uint64_t *work);
 
 #endif

@@ -7,8 +7,7 @@
 
 #define DEFAULT_BYTES ((size_t)64 << 20)
 #define DEFAULT_DEPTH 128
-#define DEFAULT_MATCH_LIMIT 100000
-#define DEFAULT_STEPS 100000000u
+#define DEFAULT_MATCH_LIMIT 1000000
 
 /* A node's state while it is compiled and looked at. */
 enum { FOUND, WANTED, COMPILED, ON_PATH, LOOKED_AT };
@@ -296,7 +295,6 @@ static xai_schema_options with_defaults(const xai_schema_options *given) {
   if (o.max_bytes == 0) o.max_bytes = DEFAULT_BYTES;
   if (o.max_depth == 0) o.max_depth = DEFAULT_DEPTH;
   if (o.match_limit == 0) o.match_limit = DEFAULT_MATCH_LIMIT;
-  if (o.max_steps == 0) o.max_steps = DEFAULT_STEPS;
   return o;
 }
 

@@ -388,7 +388,7 @@ struct xai_schema {
   xai_schema_node *root;
   unsigned max_depth;
   uint32_t match_limit;
-  uint64_t max_steps;
+  uint64_t max_steps; /* 0: by the length of the text */
 };
 
 /* Append the node's JSON pointer, after its document's URI and '#' when that is not the main one's. */

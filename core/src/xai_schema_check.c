@@ -77,7 +77,18 @@ static verdict stop(xai_check *c, xai_code code, const xai_complaint *what) {
 
 static bool stepped(xai_check *c, uint64_t amount) {
   c->steps += amount;
-  return c->steps <= c->schema->max_steps;
+  return c->steps <= c->most_steps;
+}
+
+/* A step is some 10 ns, so that this is less than 0.1 s for each megabyte, and for any text (F85). */
+#define LEAST_STEPS 4000000u
+#define STEPS_A_BYTE 5
+
+void xai__check_allow(xai_check *c, size_t bytes) {
+  uint64_t most = STEPS_A_BYTE * (uint64_t)bytes;
+  if (most < LEAST_STEPS) most = LEAST_STEPS;
+  c->most_steps = c->schema->max_steps != 0 ? c->schema->max_steps : most;
+  c->equal.max_work = c->most_steps;
 }
 
 /* ---- going into a schema ---- */
@@ -186,6 +197,7 @@ static verdict name_part(xai_check *c, frame *f, const xai_schema_members *m) {
 
 static verdict property_part(xai_check *c, frame *f, const xai_schema_members *m) {
   const xai_schema_name *name = find_name(m, f->at);
+  c->steps += f->at->key_len / 16;
   if (name == NULL) return XAI_VERDICT_PASS;
   if (name->bit != UINT32_MAX) set_bit(c, f->seen, name->bit);
   if (name->node == NULL) return XAI_VERDICT_PASS;
@@ -227,6 +239,7 @@ static verdict plain_members(xai_check *c, frame *f, const xai_schema_members *m
     const xai_json *member = f->at;
     uint32_t index = f->index++;
     f->at = member->next;
+    c->steps += member->key_len / 16;
     const xai_schema_name *name = find_name(m, member);
     const xai_schema_node *node = name != NULL && name->node != NULL ? name->node : m->rest;
     if (name != NULL && name->bit != UINT32_MAX) set_bit(c, f->seen, name->bit);
@@ -261,7 +274,7 @@ static verdict members(xai_check *c, frame *f) {
     f->at = f->value->as.list.first;
     f->seen = take_bits(c, m->bits);
     if (c->code != XAI_OK) return XAI_VERDICT_STOP;
-    if (!stepped(c, f->value->len)) return out_of_steps(c, f);
+    if (!stepped(c, f->value->len + m->bits / 512)) return out_of_steps(c, f);
   } else if (!c->result) {
     f->failed = true;
   }
@@ -300,6 +313,7 @@ static void needs(xai_check *c, frame *f, const xai_schema_members *m, const xai
 
 static verdict dependent(xai_check *c, frame *f) {
   const xai_schema_members *m = f->op->as.members;
+  if (f->phase == 0 && !stepped(c, m->dependency_count / 8)) return out_of_steps(c, f);
   if (f->phase > 0 && !c->result) f->failed = true;
   while (f->phase < m->dependency_count && !over(c, f)) {
     const xai_schema_dependency *d = &m->dependencies[f->phase++];
@@ -407,6 +421,7 @@ static const xai_schema_node *dynamic_target(const xai_check *c, const xai_schem
 static verdict all_of(xai_check *c, frame *f) {
   if (f->phase > 0 && !c->result) f->failed = true;
   while (f->phase < f->op->count && !over(c, f)) {
+    if (!stepped(c, 1)) return out_of_steps(c, f);
     verdict v = visit_here(c, f, f->op->as.nodes[f->phase++], false);
     if (v == XAI_VERDICT_WAIT || v == XAI_VERDICT_STOP) return v;
     if (v == XAI_VERDICT_FAIL) f->failed = true;
@@ -423,6 +438,7 @@ static verdict branches(xai_check *c, frame *f, uint64_t enough) {
     f->part = f->phase - 1;
   }
   while (f->phase < f->op->count && (f->count < enough || f->tracks)) {
+    if (!stepped(c, 1)) return out_of_steps(c, f);
     verdict v = visit_here(c, f, f->op->as.nodes[f->phase++], true);
     if (v == XAI_VERDICT_WAIT || v == XAI_VERDICT_STOP) return v;
     if (v != XAI_VERDICT_PASS) continue;
@@ -448,6 +464,7 @@ static bool told_apart(xai_check *c, const xai_schema_node *branch, const xai_js
   const operation *op = branch->list[XAI_JSON_OBJECT];
   while (op->code != XAI_OP_END && op->code != XAI_OP_MEMBERS) op++;
   if (op->code == XAI_OP_END) return false;
+  c->steps += object->len;
   for (const xai_json *m = object->as.list.first; m != NULL; m = m->next) {
     const xai_schema_name *name = find_name(op->as.members, m);
     if (name == NULL || name->node == NULL) continue;
@@ -466,6 +483,7 @@ static const xai_schema_node *meant_branch(xai_check *c, const frame *f) {
   for (uint32_t i = 0; i < f->op->count; i++) {
     const xai_schema_node *branch = f->op->as.nodes[i]->jump;
     if (!xai__check_type(branch, f->value)) continue;
+    if (!stepped(c, 1)) return NULL;
     if (f->value->type == XAI_JSON_OBJECT && told_apart(c, branch, f->value)) continue;
     if (meant != NULL) return NULL;
     meant = branch;
@@ -582,7 +600,9 @@ static verdict perform(xai_check *c, frame *f) {
     case XAI_OP_ELEMENTS: return elements(c, f);
     case XAI_OP_CONTAINS: return contains(c, f);
     case XAI_OP_REF: return one_here(c, f, f->op->as.ref->node);
-    case XAI_OP_DYNAMIC: return one_here(c, f, dynamic_target(c, f->op->as.ref));
+    case XAI_OP_DYNAMIC:
+      c->steps += c->frame_count / 4;
+      return one_here(c, f, dynamic_target(c, f->op->as.ref));
     case XAI_OP_ALL: return all_of(c, f);
     case XAI_OP_ANY: return any_of(c, f);
     case XAI_OP_ONE: return one_of(c, f);
@@ -711,7 +731,7 @@ xai_check *xai_check_new(const xai_mem *mem, const xai_schema *schema, bool all_
   c->schema = schema;
   c->all = all_errors;
   xai__equal_init(&c->equal, &c->mem);
-  c->equal.max_work = schema->max_steps;
+  xai__check_allow(c, 0);
   c->frame_room = 32;
   c->frames = xai__alloc(&c->mem, c->frame_room * sizeof *c->frames);
   c->texts = xai_json_doc_new(&c->mem, 0, 0);
@@ -745,9 +765,32 @@ void xai_check_reset(xai_check *c) {
   xai__check_stream_reset(c->stream);
 }
 
+/* About the bytes that the value would be as text; by the stack of frames, which is empty. */
+static size_t weight(xai_check *c, const xai_json *value) {
+  size_t bytes = 0;
+  c->frames[0].at = value;
+  c->frame_count = 1;
+  while (c->frame_count > 0 && c->code == XAI_OK) {
+    frame *f = top(c);
+    const xai_json *at = f->at;
+    if (at == NULL) {
+      c->frame_count--;
+      continue;
+    }
+    f->at = c->frame_count > 1 ? at->next : NULL; /* the value itself may have a next one that is not ours */
+    bytes += 2 + (size_t)at->key_len;
+    if (at->type < XAI_JSON_ARRAY) bytes += at->len;
+    else if (reserve_frame(c)) c->frames[c->frame_count++].at = at->as.list.first;
+  }
+  c->frame_count = 0;
+  return bytes;
+}
+
 xai_code xai_check_value(xai_check *c, const xai_json *value) {
   if (c == NULL || value == NULL) return XAI_ERR_ARG;
   xai_check_reset(c);
+  xai__check_allow(c, c->schema->max_steps != 0 ? 0 : weight(c, value));
+  if (c->code != XAI_OK) return c->code;
   return check(c, value);
 }
 
@@ -755,6 +798,7 @@ xai_code xai_check_text(xai_check *c, const char *text, size_t len, xai_error *e
   xai__error_clear(err);
   if (c == NULL || (text == NULL && len > 0)) return xai__fail(err, XAI_ERR_ARG, "a check and a text");
   xai_check_reset(c);
+  xai__check_allow(c, len);
   xai_error own;
   const xai_json *value = xai_json_parse(c->values, text, len, XAI_JSON_BORROW, err != NULL ? err : &own);
   if (value == NULL) return err != NULL ? err->code : own.code;

@@ -58,6 +58,7 @@ struct xai_check {
   size_t word_count;
   size_t word_room;
   uint64_t steps;
+  uint64_t most_steps;  /* of this check                               */
   xai_json name;        /* a property's name as a value: names have no names  */
   xai_matcher *matcher; /* NULL until it is needed                     */
   xai_equal equal;
@@ -99,6 +100,9 @@ typedef enum xai_check_verdict {
   XAI_VERDICT_WAIT, /* a frame was pushed: again after it */
   XAI_VERDICT_STOP  /* c->code says why                   */
 } xai_check_verdict;
+
+/* So many steps may be taken for so many bytes of text. */
+void xai__check_allow(xai_check *c, size_t bytes);
 
 /* ---- operations on one value (xai_schema_leaf.c); failures are said unless the spot is quiet ---- */
 

@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: MIT */
 #include "xai_schema_check.h"
 
-#define MANY 8 /* elements; above it uniqueItems hashes them */
+#define MANY 8                /* elements; above it uniqueItems hashes them */
+#define MATCH_STEPS_A_BYTE 16 /* of a text, beside the schema's limit        */
 
 typedef xai_check_verdict verdict;
 typedef xai_schema_op operation;
@@ -47,16 +48,24 @@ static bool number_holds(xai_check *c, const operation *op, const xai_json *valu
     return stands(op->code, (whole > bound->whole) - (whole < bound->whole));
   }
   xai_decimal d = xai__decimal(text);
+  c->steps += text.len / 8;
+  if (op->code == XAI_OP_MULTIPLE && c->steps + (uint64_t)text.len * bound->count / 2 > c->most_steps) {
+    c->code = XAI_ERR_STEPS;
+    return false;
+  }
   if (op->code == XAI_OP_MULTIPLE) return xai__decimal_is_multiple(&d, bound, &c->steps);
   return stands(op->code, xai__decimal_compare(&d, bound));
 }
 
 verdict xai__check_match(xai_check *c, const xai_pattern *pattern, const char *text, size_t len) {
   bool found = false;
-  if (c->matcher == NULL) c->matcher = xai__matcher_new(&c->mem, c->schema->match_limit);
+  uint64_t left = c->steps < c->most_steps ? c->most_steps - c->steps : 0;
+  uint64_t most = c->schema->match_limit + MATCH_STEPS_A_BYTE * (uint64_t)len;
+  if (most > left) most = left;
+  if (c->matcher == NULL) c->matcher = xai__matcher_new(&c->mem);
   if (c->matcher == NULL) c->code = XAI_ERR_NOMEM;
-  else c->code = xai__pattern_match(pattern, c->matcher, (xai_str){text, len}, &found, &c->steps);
-  if (c->code == XAI_OK && c->steps > c->schema->max_steps) c->code = XAI_ERR_STEPS;
+  else c->code = xai__pattern_match(pattern, c->matcher, (xai_str){text, len}, most, &found, &c->steps);
+  if (c->code == XAI_OK && c->steps > c->most_steps) c->code = XAI_ERR_STEPS;
   if (c->code != XAI_OK) return XAI_VERDICT_STOP;
   return found ? XAI_VERDICT_PASS : XAI_VERDICT_FAIL;
 }
@@ -233,16 +242,24 @@ static verdict run_one(xai_check *c, const operation *op, const xai_json *value,
     case XAI_OP_BELOW:
     case XAI_OP_MULTIPLE: holds = number_holds(c, op, value); break;
     case XAI_OP_MIN_LENGTH:
+      c->steps += value->len / 16;
       found->count = characters(value);
       holds = found->count >= op->as.limit;
       break;
     case XAI_OP_MAX_LENGTH:
+      c->steps += value->len / 16;
       found->count = value->len > op->as.limit ? characters(value) : 0;
       holds = found->count <= op->as.limit;
       break;
     case XAI_OP_PATTERN: return xai__check_match(c, op->as.pattern, value->as.text, value->len);
-    case XAI_OP_FORMAT: holds = xai__format_check(op->as.format->format, value->as.text, value->len); break;
-    case XAI_OP_CONTENT: holds = content_holds(c, op->as.content, value, found); break;
+    case XAI_OP_FORMAT:
+      c->steps += value->len / 2;
+      holds = xai__format_check(op->as.format->format, value->as.text, value->len);
+      break;
+    case XAI_OP_CONTENT:
+      c->steps += value->len / 2;
+      holds = content_holds(c, op->as.content, value, found);
+      break;
     case XAI_OP_MIN_ITEMS:
     case XAI_OP_MIN_PROPERTIES: holds = value->len >= op->as.limit; break;
     case XAI_OP_MAX_ITEMS:

@@ -459,6 +459,7 @@ static bool take(stream *s, xai_json_event e) {
 static void end_whole(stream *s) {
   xai_check *c = s->c;
   s->ended = true;
+  xai__check_allow(c, s->in.offset);
   s->code = xai__check_root(c, xai__json_root(c->values));
   for (size_t i = 0; i < c->violation_count; i++) c->violations[i].offset = s->in.offset;
 }
@@ -474,6 +475,7 @@ xai_code xai_check_feed(xai_check *c, const char *bytes, size_t len) {
   bool all = c->all;
   const char *at = bytes, *end = bytes + len;
   c->all = false;
+  xai__check_allow(c, s->in.offset);
   while (take(s, xai__json_stream_next(&s->in, &at, end))) continue;
   c->all = all;
   return s->code;

@@ -28,7 +28,7 @@ void *xai__stream_room(stream *s, void *list, uint32_t count, uint32_t *room, si
 
 bool xai__stream_affords(const stream *s) {
   uint64_t limit = MOST_STEPS_AT_ONCE + (uint64_t)s->in.offset * MOST_STEPS_A_BYTE;
-  return s->c->steps <= limit && s->c->steps <= s->c->schema->max_steps / 2;
+  return s->c->steps <= limit && s->c->steps <= s->c->most_steps / 8;
 }
 
 /* ---- failing ---- */
