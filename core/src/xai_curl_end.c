@@ -73,11 +73,18 @@ static bool was_refused(const net_exchange *x) {
   return x->refused || said(x, "REFUSED_STREAM");
 }
 
+static int connect_status(const net_exchange *x) {
+  long status = 0;
+  curl_easy_getinfo(x->easy, CURLINFO_HTTP_CONNECTCODE, &status);
+  return (int)status;
+}
+
 static const char *phase_of(const net_exchange *x) {
   if (x->head.ended) return "body";
   if (x->head.bytes > 0) return "headers";
   if (xai__curl_was_ready(x)) return x->given < x->request->body.len ? "send" : "wait";
-  if (x->linked || xai__curl_has_time(x, CURLINFO_CONNECT_TIME_T)) return "handshake";
+  bool linked = x->linked || connect_status(x) != 0 || xai__curl_has_time(x, CURLINFO_CONNECT_TIME_T);
+  if (linked) return "handshake";
   return xai__curl_has_time(x, CURLINFO_NAMELOOKUP_TIME_T) ? "connect" : "resolve";
 }
 
@@ -86,12 +93,6 @@ static const char *phase_of(const net_exchange *x) {
 static bool may_have_sent(const net_exchange *x) {
   if (x->request->body.len > 0) return x->given > 0;
   return xai__curl_was_ready(x);
-}
-
-static int connect_status(const net_exchange *x) {
-  long status = 0;
-  curl_easy_getinfo(x->easy, CURLINFO_HTTP_CONNECTCODE, &status);
-  return (int)status;
 }
 
 /* A peer that hangs up in the middle of a handshake says nothing about certificates. */
