@@ -156,6 +156,12 @@ SOAK_SECONDS ?= $(shell expr $(SOAK_MINUTES) '*' 60)
 soak: $(B)/soak/soak $(B)/lua5.4/xai/core.so $(B)/env.sh ## thousands of streams over real sockets, for SOAK_MINUTES; then 10,000 dropped by Lua
 	@$(IN_TREE) $(CLEAN_ENV) $< $(SOAK_SECONDS) lua5.4 spec/soak.lua
 
+hosts: all ## the same user code inside real hosts: nginx and whatever else is installed (deps: SETS=hosts)
+	@$(IN_TREE) $(CLEAN_ENV) tools/hosts.sh
+
+example-nginx: all ## a chat page and a streaming relay in a temporary nginx, until ctrl-C
+	@$(IN_TREE) examples/nginx/run.sh
+
 examples: $(C_EXAMPLES) $(MODULES) $(B)/bin/xai ## every example, offline
 	@$(IN_TREE) $(CLEAN_ENV) tools/examples.sh $(C_EXAMPLES)
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# deps.sh - installs what building and testing need and is missing: deps.sh [build] [test] [check]
+# deps.sh - installs what building and testing need and is missing: deps.sh [build] [test] [check] [hosts]
 # SPDX-License-Identifier: MIT
 #
 # Quick and silent when nothing is missing. Debian and Ubuntu: through apt, with sudo only when not root.
@@ -13,10 +13,13 @@ build="gcc:gcc make:make pkg-config:pkg-config libc6-dev libcurl4-openssl-dev li
 tests="g++:g++ lua5.3 liblua5.3-dev lua-busted lua-cjson luarocks libssl-dev curl:curl zip:zip unzip:unzip git:git"
 check="clang:clang libclang-rt-dev clang-format:clang-format clang-tidy:clang-tidy llvm:llvm-symbolizer
   lua-check:luacheck valgrind:valgrind lcov:lcov universal-ctags:ctags nodejs:node npm:npm libssl-dev openssl:openssl"
+# The hosts that `make hosts` runs us in. nginx is used with configurations of our own, never as a service.
+hosts="nginx:nginx libnginx-mod-http-lua openssl:openssl curl:curl"
 
 # The same for other systems: commands, then pkg-config modules as "pc/name".
 commands_build="cc make pkg-config pc/libcurl pc/libpcre2-8 lua5.4 pc/lua5.4"
 commands_test="c++ lua5.3 luajit pc/lua5.3 pc/luajit pc/openssl busted luarocks zip unzip"
+commands_hosts="nginx openssl curl"
 commands_check="clang clang-format clang-tidy luacheck valgrind lcov ctags node npm"
 
 say() { echo "deps: $*" >&2; }
@@ -65,9 +68,28 @@ apt() {
   as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -o Dpkg::Use-Pty=0 "$@" </dev/null >&2
 }
 
+# A service that a package brings is not started: who wants nginx as a service has it already. An administrator's
+# own policy stands.
+without_services() {
+  policy=/usr/sbin/policy-rc.d
+  if [ -e "$policy" ]; then
+    "$@"
+    return
+  fi
+  printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+  as_root chmod 755 "$policy"
+  status=0
+  "$@" || status=$?
+  as_root rm -f "$policy"
+  case " $* " in
+    *" nginx "*) ! has systemctl || as_root systemctl disable nginx >/dev/null 2>&1 || true ;; # nor at the next start
+  esac
+  return $status
+}
+
 # --no-remove: never take away what somebody chose (luajit, another curl) to install ours.
 apt_install() {
-  apt install -y --no-install-recommends --no-remove "$@"
+  without_services apt install -y --no-install-recommends --no-remove "$@"
 }
 
 with_apt() {
@@ -107,7 +129,8 @@ for set in "${@:-build}"; do
     build) packages="$packages $build" commands="$commands $commands_build" ;;
     test) packages="$packages $tests" commands="$commands $commands_test" ;;
     check) packages="$packages $check" commands="$commands $commands_check" ;;
-    *) say "no such set: $set (build, test, check)"; exit 2 ;;
+    hosts) packages="$packages $hosts" commands="$commands $commands_hosts" ;;
+    *) say "no such set: $set (build, test, check, hosts)"; exit 2 ;;
   esac
 done
 

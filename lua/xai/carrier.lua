@@ -7,7 +7,8 @@
 local core = require "xai.core"
 
 local PIECE = 65536
-local TICK = 0.4 -- seconds between two looks at whether the threads are still there
+local TICK = 0.4    -- seconds between two looks at whether a call's thread is still there
+local GLANCE = 0.02 -- ... and at which call's turn it is
 
 local function is_live(link, id)
   return link.handle ~= nil and link.handle:host_live(id)
@@ -101,26 +102,30 @@ end
 --- @return string? fault  the host cannot do that here
 local function start(host, call)
   call.line, call.room_line = {}, {}
-  call.starter = coroutine.running()
+  call.starter, call.tended_at = coroutine.running(), core.now()
   return pcall(host.spawn, carry, host, call)
 end
 
 --- A host may end our threads with the request they belong to, and tells nobody. Each call's thread is woken now
---- and then; one that has not run until the next time is gone, and so is who waited for the call.
+--- and then; one that has not run until the next time is gone, and so is who waited for the call. Few at a time, so
+--- that nothing else waits for it.
 --- @return number seconds  until it is to be called again
 local function tend(host, link)
-  local passed = core.now() - link.tended
-  if passed < TICK then return TICK - passed end
-  link.tended = core.now()
+  local time = core.now()
+  if time < link.tend_at then return link.tend_at - time end
   for _, call in pairs(link.calls) do
-    if call.unseen then
-      call:cancel()
-    else
-      call.unseen = true
-      host.wake(call.line)
+    if time - call.tended_at >= TICK then
+      call.tended_at = time
+      if call.unseen then
+        call:cancel()
+      else
+        call.unseen = true
+        host.wake(call.line)
+      end
     end
   end
-  return TICK
+  link.tend_at = time + GLANCE
+  return GLANCE
 end
 
 return { start = start, tend = tend }

@@ -414,10 +414,11 @@ function Link:start(request, traits)
     ends_wanted = 0,                   -- how many wait for its end
     parts = {},                        -- string[]: text deltas
     waiters = nil,                     -- of the loop
-    line = nil,                        -- carried: where its thread waits, with the next four
+    line = nil,                        -- carried: where its thread waits, with the next five
     room_line = nil,                   -- ... where bytes wait for room
     starter = nil,                     -- ... the coroutine that started it
     to_carry = nil,                    -- ... the request whose turn it is
+    tended_at = nil,                   -- ... when its thread was looked after
     unseen = false,                    -- ... its thread was woken and has not run since
     holder = nil,                      -- the stream whose end is being waited for
     done = false,
@@ -509,7 +510,7 @@ local function new(config, sim, log)
     handle = handle,
     virtual = config.clock == "manual",
     carried = config.transport == "host", -- the host has the sockets
-    tended = core.now(), -- when the threads of its calls were looked after
+    tend_at = 0,     -- when the threads of its calls are to be looked after
     sim = sim,
     sim_due = nil,   -- seconds until the simulator's next step, as it last said
     synced = 0,      -- how far the handle's clock has followed the loop's

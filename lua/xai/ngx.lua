@@ -25,7 +25,6 @@ function host.wake(line)
 end
 
 function host.report(message) ngx.log(ngx.ERR, "xai: ", message) end
-
 function host.is_over(thread) return coroutine.status(thread) == "dead" end
 
 -- The worker's timekeeper while calls are in flight; a timer belongs to no request, so none can take it along.
@@ -61,16 +60,16 @@ function host.connect(request)
   if not request.secure or socket:getreusedtimes() > 0 then return socket end
   limit(socket, request.handshake)
   ok, fault = socket:sslhandshake(false, request.host, true)
-  if ok then return socket end
+  -- Debian's 0.10.23 says true of a certificate for another name about every other time; the socket is closed then.
+  if ok and socket:getreusedtimes() then return socket end
   socket:close()
+  fault = fault or "the certificate does not verify"
   how = fault == "timeout" and "tls_timeout" or (fault == "closed" or fault:find "reset") and "reset" or "tls"
   return nil, how, fault
 end
 
 function host.send(socket, bytes) return socket:send(bytes) end
-
 function host.receive(socket) return socket:receiveany(65536) end
-
 function host.close(socket) socket:close() end
 
 function host.keep(socket)
@@ -78,5 +77,4 @@ function host.keep(socket)
 end
 
 local lazy = { relay = "xai.ngx.relay", limit = "xai.ngx.limit" }
-
 return setmetatable({ host = host }, { __index = function(_, name) return lazy[name] and require(lazy[name]) end })

@@ -1,0 +1,175 @@
+--- Browser <-> nginx <-> API: passes a stream on as it comes, and accounts for it however it ends.
+-- SPDX-License-Identifier: MIT
+--
+-- Each event goes out at once, and the next one is not taken before the browser's socket has room: so a slow
+-- reader slows the API's server down and costs no memory here. With `lua_check_client_abort on` a browser that
+-- goes away ends the call at the API at once; without it, as soon as the next event cannot be written.
+local core = require "xai.core"
+local errors = require "xai.error"
+local options_of = require "xai.options"
+
+--- @class xai.ngx.Relay
+--- @field client xai.Client
+--- @field body string|table?     what to ask; default: the JSON object in the request's body
+--- @field prepare (fun(body: table): table?, string?)?  makes of the browser's body what is sent, or nil and why
+---   not (status 400). Without it the browser decides what your key pays for.
+--- @field options xai.CallOptions?
+--- @field on_end fun(report: xai.ngx.Report)?  called once, whatever happens; may not raise (that is only logged)
+local known = { client = "table", body = "string|table", prepare = "function", options = "table", on_end = "function" }
+
+--- What a relay came to: for the log, the ledger, the bill.
+--- @class xai.ngx.Report
+--- @field outcome string      "complete", "incomplete", "refused", "failed", "cancelled", or "rejected" by prepare
+--- @field client_gone boolean the browser went away
+--- @field usage table?        the API's own, as far as it was seen; nil: unknown, not zero
+--- @field cost number?        in ticks; nil: unknown
+--- @field error xai.Error?
+--- @field request_id string?  the API's
+--- @field events integer      passed on
+--- @field bytes integer       likewise
+--- @field first number?       seconds until the first one
+--- @field seconds number      in all
+
+-- What a browser is told before the stream begins. The particulars of our account are for the log alone.
+local statuses = {
+  rate = 429, overloaded = 503, limit = 503, timeout = 504,
+  invalid_request = 400, usage = 400, context_length = 400, policy = 400, too_large = 413, not_found = 400,
+}
+local words = {
+  [429] = "too many requests, try again later", [502] = "the service is not available",
+  [503] = "the service is busy, try again later", [504] = "the service did not answer in time",
+}
+
+local function error_object(err)
+  local status = statuses[err.kind] or 502
+  return { kind = err.kind, message = words[status] or err.message }, status
+end
+
+local function refuse(err)
+  local object, status = error_object(err)
+  ngx.status = status
+  ngx.header.content_type = "application/json"
+  if err.retry_after then ngx.header.retry_after = math.ceil(err.retry_after) end
+  ngx.say(core.encode { error = object })
+end
+
+-- ------------------------------------------------------------------ what to ask
+
+local function invalid(message)
+  return nil, errors.new { kind = "invalid_request", code = "body", message = message }
+end
+
+local function read_body()
+  ngx.req.read_body()
+  local text = ngx.req.get_body_data()
+  if not text and ngx.req.get_body_file() then
+    return nil, errors.new { kind = "too_large", code = "body", message = "the body is too large",
+      hint = "raise client_body_buffer_size to client_max_body_size: a body in a file is not read, for that blocks" }
+  end
+  local body = core.decode(text or "")
+  if type(body) ~= "table" or #body > 0 then return invalid "the body is no JSON object" end
+  return body
+end
+
+local function body_of(given)
+  local body, err = given.body, nil
+  if body == nil then body, err = read_body() end
+  if not body or not given.prepare then return body, err end
+  local prepared, why = given.prepare(body)
+  if not prepared then return invalid(why or "this cannot be asked here") end
+  return prepared
+end
+
+-- ------------------------------------------------------------------ the stream
+
+local function text_of(event)
+  local data = event.raw:find("\n", 1, true) and event.raw:gsub("\n", "\ndata: ") or event.raw
+  return ("event: %s\ndata: %s\n\n"):format(event.name, data)
+end
+
+-- False when the browser is gone.
+local function write(text)
+  return ngx.print(text) and ngx.flush(true) or false
+end
+
+local function begin()
+  ngx.header.content_type = "text/event-stream"
+  ngx.header.cache_control = "no-store"
+  ngx.header.x_accel_buffering = "no" -- a further nginx in front of us
+end
+
+local function pass_on(stream, report, started)
+  for event in stream:events() do
+    if event.raw then -- not our own news of a further attempt
+      if report.events == 0 then
+        begin()
+        report.first = core.now() - started
+      end
+      local text = text_of(event)
+      if report.client_gone or not write(text) then
+        report.client_gone = true
+        stream:cancel()
+        return
+      end
+      report.events, report.bytes = report.events + 1, report.bytes + #text
+    end
+  end
+end
+
+local function account(report, response, err)
+  local answer = response or err and err.response
+  report.outcome = response and "complete" or err.outcome or "failed"
+  report.error = err
+  report.request_id = answer and answer.id or err and err.request_id
+  report.usage = answer and answer.usage
+  report.cost = report.usage and answer.cost and answer:cost() or nil
+end
+
+local function end_badly(report, err)
+  if report.client_gone then return end
+  if report.events == 0 then return refuse(err) end
+  local object = error_object(err)
+  object.type = "error"
+  if err.kind == "truncated" then object.message = "the answer broke off" end
+  report.client_gone = not write("event: error\ndata: " .. core.encode(object) .. "\n\n")
+end
+
+local function run(given, report, started)
+  local body, err = body_of(given)
+  if not body then
+    report.outcome, report.error = "rejected", err
+    return refuse(err)
+  end
+  local stream, fault = given.client:stream(body, given.options)
+  if not stream then
+    report.error = fault
+    return refuse(fault)
+  end
+  -- Where clients are not checked, or the handler has a callback of its own, writing fails soon enough.
+  ngx.on_abort(function()
+    report.client_gone = true
+    stream:cancel()
+  end)
+  pass_on(stream, report, started)
+  local response, failure = stream:result()
+  account(report, response, failure)
+  if failure then end_badly(report, failure) end
+end
+
+--- Answer the request that nginx handles now with a stream of the API's own events.
+--- @param given xai.ngx.Relay
+--- @return xai.ngx.Report
+return function(given)
+  given = options_of.check("xai.ngx.relay", given, known)
+  if not given.client then error("xai.ngx.relay: a client is needed", 2) end
+  local started = core.now()
+  local report = { outcome = "failed", client_gone = false, events = 0, bytes = 0, seconds = 0 }
+  local ok, fault = pcall(run, given, report, started)
+  report.seconds = core.now() - started
+  if given.on_end then
+    local told, why = pcall(given.on_end, report)
+    if not told then ngx.log(ngx.ERR, "xai.ngx.relay: on_end: ", tostring(why)) end
+  end
+  if not ok then error(fault, 0) end
+  return report
+end
