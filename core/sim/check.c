@@ -177,6 +177,30 @@ static void check_usage(sim *s, const sim_track *track, const sim_exchange *x, c
               (unsigned long long)x->output_tokens);
 }
 
+/* What the account sums up: classes, tokens, and whether the caller may call again. */
+static void check_sums(sim *s, const sim_track *track, const xai_result *result) {
+  uint32_t number = track->plan->number;
+  uint64_t tokens = 0;
+  uint32_t seen[XAI_ATTEMPT_UNKNOWN + 1] = {0};
+  bool billed = false;
+  for (size_t i = 0; i < result->attempt_count; i++) {
+    tokens += result->attempts[i].tokens;
+    seen[result->attempts[i].outcome]++;
+  }
+  for (int i = 0; i < track->row_count; i++) billed |= track->rows[i]->executed;
+  const xai_attempt_counts *counts = &result->counts;
+  if (counts->answered != seen[XAI_ATTEMPT_ANSWERED] || counts->unknown != seen[XAI_ATTEMPT_UNKNOWN] ||
+      counts->refused != seen[XAI_ATTEMPT_REFUSED] || counts->not_sent != seen[XAI_ATTEMPT_NOT_SENT])
+    sim_break(s, SIM_RULE_ATTEMPTS, "call %u: the account's sums are not those of its attempts", number);
+  if (tokens != result->tokens)
+    sim_break(s, SIM_RULE_USAGE, "call %u: %llu tokens in all, %llu in its attempts", number,
+              (unsigned long long)result->tokens, (unsigned long long)tokens);
+  if (result->repeatable && billed)
+    sim_break(s, SIM_RULE_AGAIN, "call %u was billed, and is said to be repeatable", number);
+  if (result->retryable && result->retry_after_ms == 0)
+    sim_break(s, SIM_RULE_AGAIN, "call %u may be tried again, and when is not told", number);
+}
+
 static xai_str text_of(const sim_track *track, const xai_result *result) {
   if (track->plan->kind != SIM_LIST) return result->text;
   return xai_json_str(xai_json_get(xai_json_at(xai_json_get(result->response, "data"), 0), "id"));
@@ -282,6 +306,7 @@ void sim_check_end(sim *s, sim_track *track, const xai_result *result) {
   count_outcome(s, result->outcome);
   check_account(s, track, result);
   sim_rates_end(s, track, result);
+  if (s->port.lie != SIM_LIE_STORM && s->port.lie != SIM_LIE_HIDES_BILL) check_sums(s, track, result);
   if (result->outcome == XAI_OUTCOME_COMPLETE) check_complete(s, track, x, result);
   else if (x != NULL) check_not_lost(s, track, x, result);
   if (result->outcome == XAI_OUTCOME_CANCELLED && track->cancelled_at == SIM_NEVER)

@@ -180,6 +180,7 @@ static void change_end(sim *s, xai_event *event) {
     result->outcome = XAI_OUTCOME_COMPLETE;
   if (port->lie == SIM_LIE_WHOLE_AS_HALF && result->outcome == XAI_OUTCOME_COMPLETE)
     result->outcome = XAI_OUTCOME_INCOMPLETE;
+  if (port->lie == SIM_LIE_INVITES) result->repeatable = true;
   if (port->lie == SIM_LIE_MUTE) result->retry_after_ms = 0;
   if (port->lie == SIM_LIE_HIDES_BILL) hide_bill(port, result);
   if (port->lie == SIM_LIE_STORM) add_storm(s, event->user, result);

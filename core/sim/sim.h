@@ -35,7 +35,8 @@
   X(CROWD, "crowd", "no more attempts at once than were set")                                       \
   X(FAIR, "fair", "in a line nobody passes one who came before and has the same priority")          \
   X(GATE, "gate", "what is turned away was not sent, hears when to come again, and at once")        \
-  X(BREAKER, "breaker", "the breaker opens only after so many failures as it says")
+  X(BREAKER, "breaker", "the breaker opens only after so many failures as it says")                 \
+  X(AGAIN, "again", "what may be repeated without a second bill was not billed, and when is told (F73)")
 
 typedef enum sim_rule {
   SIM_RULE_NONE,
@@ -75,7 +76,8 @@ const char *sim_rule_text(sim_rule rule);
   X(CROWDS, CROWD, "knows of no limit to attempts at once")                       \
   X(JUMPS, FAIR, "lets some pass before others of the same priority")             \
   X(MUTE, GATE, "does not say when to come again")                                \
-  X(TIMID, BREAKER, "gives a service up after its first failure")
+  X(TIMID, BREAKER, "gives a service up after its first failure")                 \
+  X(INVITES, AGAIN, "says that all may be repeated")
 
 typedef enum sim_lie {
   SIM_LIE_NONE,
