@@ -53,7 +53,7 @@ static const xai_result *the_end(wire *w) {
   static xai_event event;
   while (xai_client_next(w->client, &event) == XAI_OK)
     if (event.type == XAI_EVENT_END) return event.result;
-  CHECK(!"an END");
+  CHECK(false); /* there is no END */
   return NULL;
 }
 
@@ -168,6 +168,44 @@ static void F69_429_for_ever_is_bounded_and_then_fails_without_the_network(void)
   }
   CHECK(cpu_ms() - begin < 1000);
   CHECK_INT(wire_request_id(&w), 0);
+  wire_close(&w);
+}
+
+/* Whoever waits in line when the breaker opens has nothing to wait for. */
+static void F69_nobody_waits_in_line_for_a_service_that_is_away(void) {
+  const xai_rate rates[] = {{.model = "slow", .concurrent = 1}};
+  wire w = {.now = 1000, .wall = 1767225600};
+  xai_config config = wire_config(&w);
+  config.rates = rates;
+  config.rate_count = 1;
+  config.breaker.min_attempts = 10;
+  config.breaker.window_ms = 1000;
+  config.limits.max_attempts = 1;
+  w.client = xai_client_new(&config, NULL);
+  start_for(&w, "slow", 0, 0);
+  CHECK(wire_request_id(&w) != 0);
+  xai_call_id waiting = start_for(&w, "slow", 0, 0);
+  for (int i = 0; i < 100 && xai_call_place(w.client, waiting) > 0; i++) {
+    CHECK_INT(xai_call_place(w.client, waiting), 1);
+    start_for(&w, "m", 0, 0);
+    uint32_t id = wire_request_id(&w);
+    CHECK(id != 0);
+    wire_head(&w, id, 503, JSON);
+    xai_wire_finish(w.client, id, XAI_WIRE_DONE);
+    if (xai_call_place(w.client, waiting) == 0) break;
+    wire_pass(&w, 20);
+  }
+  xai_event event;
+  bool told = false;
+  while (xai_client_next(w.client, &event) == XAI_OK) {
+    if (event.type != XAI_EVENT_END || event.call.id != waiting.id) continue;
+    told = true;
+    CHECK_INT(event.result->error.code, XAI_ERR_OPEN);
+    CHECK_INT(event.result->error.kind, XAI_KIND_OVERLOADED);
+    CHECK(strcmp(event.result->reason, "circuit breaker") == 0);
+    CHECK(event.result->repeatable && event.result->retry_after_ms > 0);
+  }
+  CHECK(told);
   wire_close(&w);
 }
 
@@ -641,6 +679,9 @@ static void refuses_rates_and_requests_that_make_no_sense(void) {
   config.rate_count = 1;
   CHECK(xai_client_new(&config, &err) == NULL);
   CHECK_INT(err.code, XAI_ERR_ARG);
+  config.rate_count = 33;
+  CHECK(xai_client_new(&config, &err) == NULL);
+  CHECK_INT(err.code, XAI_ERR_ARG);
   config.rate_count = 0;
   config.breaker.failed_percent = 101;
   CHECK(xai_client_new(&config, &err) == NULL);
@@ -734,6 +775,7 @@ int main(void) {
   RUN(F67_a_wait_of_a_day_ends_the_call_and_stops_no_other);
   RUN(F68_want_of_money_is_named_not_repeated_and_slows_nobody);
   RUN(F69_429_for_ever_is_bounded_and_then_fails_without_the_network);
+  RUN(F69_nobody_waits_in_line_for_a_service_that_is_away);
   RUN(F70_an_outage_of_sixty_seconds);
   RUN(F70_the_same_without_the_breaker);
   RUN(F71_half_of_the_attempts_fail_at_random);
