@@ -15,13 +15,14 @@ static xai_client *client_with(lb_server *s, const xai_rate *rates, size_t count
   return net_open_at(&config, NULL, s->port);
 }
 
-static void start_all(xai_client *client, net_call calls[CALLS]) {
+static void start_all(xai_client *client, net_call calls[CALLS], bool stream) {
   for (int i = 0; i < CALLS; i++) {
     xai_request request = XAI_REQUEST_INIT;
     memset(&calls[i], 0, sizeof calls[i]);
     request.path = "/responses";
     request.body = xai_str_of("{}");
     request.model = "m";
+    request.stream = stream;
     request.user = &calls[i];
     calls[i].id = xai_call_start(client, &request, NULL);
     CHECK(calls[i].id.id != 0);
@@ -51,11 +52,28 @@ static void one_at_a_time_over_one_connection(void) {
   lb_server *s = lb_start(answering, 1);
   xai_client *client = client_with(s, rates, 1);
   net_call calls[CALLS];
-  start_all(client, calls);
+  start_all(client, calls, false);
   CHECK_INT(xai_call_place(client, calls[0].id), 0);
   CHECK_INT(xai_call_place(client, calls[CALLS - 1].id), CALLS - 1);
   run_by_descriptor(client, calls);
   CHECK_INT(lb_seen(s, LB_CONNECTIONS), 1);
+  CHECK_INT(lb_seen(s, LB_REQUESTS), CALLS);
+  for (int i = 1; i < CALLS; i++) CHECK(calls[i].ended_at >= calls[i - 1].ended_at);
+  xai_client_free(client);
+  lb_stop(s);
+}
+
+/* That a stream is over shows when its last event is pulled, outside of any step. */
+static void a_stream_that_is_over_lets_the_next_one_go(void) {
+  static const lb_step stream[] = {READ, WRITE(SSE_HEAD "\r\n" SSE_OPEN SSE_DELTA("Hello") SSE_COMPLETED),
+                                   CLOSE};
+  static const lb_step *const streaming[] = {stream};
+  const xai_rate rates[] = {{.model = "m", .concurrent = 1}};
+  lb_server *s = lb_start(streaming, 1);
+  xai_client *client = client_with(s, rates, 1);
+  net_call calls[CALLS];
+  start_all(client, calls, true);
+  run_by_descriptor(client, calls);
   CHECK_INT(lb_seen(s, LB_REQUESTS), CALLS);
   for (int i = 1; i < CALLS; i++) CHECK(calls[i].ended_at >= calls[i - 1].ended_at);
   xai_client_free(client);
@@ -68,7 +86,7 @@ static void the_rest_goes_when_the_second_is_over(void) {
   xai_client *client = client_with(s, rates, 1);
   net_call calls[CALLS];
   uint64_t begin = xai__poll_now();
-  start_all(client, calls);
+  start_all(client, calls, false);
   run_by_descriptor(client, calls);
   CHECK(xai__poll_now() - begin >= 1000);
   for (int i = 0; i < CALLS - 2; i++) CHECK_INT(calls[i].attempt[0].queued_ms, 0);
@@ -82,7 +100,7 @@ static void freed_while_calls_are_in_line(void) {
   lb_server *s = lb_start(answering, 1);
   xai_client *client = client_with(s, rates, 1);
   net_call calls[CALLS];
-  start_all(client, calls);
+  start_all(client, calls, false);
   xai_client_free(client);
   lb_stop(s);
 }
@@ -90,6 +108,7 @@ static void freed_while_calls_are_in_line(void) {
 int main(void) {
   forget_environment();
   RUN(one_at_a_time_over_one_connection);
+  RUN(a_stream_that_is_over_lets_the_next_one_go);
   RUN(the_rest_goes_when_the_second_is_over);
   RUN(freed_while_calls_are_in_line);
   return net_report("rate limits on the wire");
