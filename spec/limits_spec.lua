@@ -163,6 +163,18 @@ describe("rates", function()
     client:close()
   end)
 
+  it("hold for the turns of a conversation, which take the same options", function()
+    local client, wire = helper.client({ otherwise = { json = helper.response "ok" } },
+      { rates = { { model = "grok-4.6", requests_per_minute = 1 } } })
+    local conversation = client:conversation()
+    assert(conversation:say("one", { priority = 3, tokens = 50, idempotency_key = "k" }))
+    local _, err = conversation:say("two", { timeout = 5 })
+    assert.equal("rate", err.code)
+    assert.equal("k", wire:header(1, "idempotency-key"))
+    assert.equal(1, #wire.requests)
+    client:close()
+  end)
+
   it("hold for a body whose model is no name, too", function()
     local client = helper.client { otherwise = { json = helper.response "ok" } }
     for _, model in ipairs { 5, true, "a\0b", ("x"):rep(500) } do
