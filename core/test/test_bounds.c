@@ -3,6 +3,9 @@
  *
  * The limits are small and the bound is the table in xai.h over xai_limits; all bytes count, those of the client too.
  */
+#define _GNU_SOURCE
+
+#include "loopback.h"
 #include "wire.h"
 
 enum {
@@ -250,6 +253,58 @@ static void max_attempts_do_not_add_up(void) {
   CHECK_INT(b.heap.live, 0);
 }
 
+/* ---- over real sockets */
+
+/* Some turns of real time; the client's own clock is the test's. */
+static void turns(bounded *b, int count) {
+  for (int i = 0; i < count; i++) CHECK_INT(xai_client_step(b->wire.client, 5), XAI_OK);
+}
+
+/* The kernel's buffers hold some MiB, we hold the queue and what libcurl had in hand; the server waits, and a
+ * silence that is our own ends nothing, however long. Then all of it comes. */
+static void the_socket_waits_when_nobody_pulls_F57_F58(void) {
+  enum { EVENTS = 150000 };
+  static const lb_step script[] = {READ, WRITE("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"),
+                                   REPEAT(DELTA, EVENTS), CLOSE};
+  const lb_step *const scripts[] = {script};
+  bounded b;
+  memset(&b, 0, sizeof b);
+  b.wire.now = 1000;
+  lb_server *server = lb_start(scripts, 1);
+  char url[64];
+  xai_error err;
+  xai_config config = wire_config(&b.wire);
+  snprintf(url, sizeof url, "http://127.0.0.1:%d/v1", server->port);
+  config.base_url = url;
+  config.proxy = "";
+  config.transport = XAI_TRANSPORT_CURL;
+  config.mem = check_heap_mem(&b.heap);
+  config.limits = small_limits();
+  config.limits.max_response = 64 << 20;
+  b.wire.client = xai_client_new(&config, &err);
+  wire_start(&b.wire, "/responses", "{}", true);
+  for (int i = 0; i < 2000 && lb_seen(server, LB_REQUESTS) == 0; i++) turns(&b, 1);
+  turns(&b, 20);
+  CHECK(lb_wait(server, LB_BLOCKED, 3));
+  long long written = lb_written(server);
+  b.wire.now += 700000;
+  turns(&b, 20);
+  CHECK(lb_written(server) - written < 1 << 20);
+  CHECK(b.heap.peak <= 2 * QUEUE + FIXED);
+  CHECK_INT(xai_client_pending(b.wire.client), 1);
+  uint64_t rounds = 0;
+  while (b.wire.ends == 0 && rounds++ < 200000) {
+    turns(&b, 1);
+    wire_pull(&b.wire);
+  }
+  CHECK_INT(b.wire.deltas, EVENTS);
+  CHECK_INT(b.wire.outcome, XAI_OUTCOME_INCOMPLETE); /* the final event is missing */
+  xai_client_free(b.wire.client);
+  free(b.wire.response);
+  lb_stop(server);
+  CHECK_INT(b.heap.live, 0);
+}
+
 int main(void) {
   RUN(max_headers_without_end);
   RUN(max_event_one_line_without_end);
@@ -263,5 +318,6 @@ int main(void) {
   RUN(an_error_body_without_end);
   RUN(max_request);
   RUN(max_attempts_do_not_add_up);
+  RUN(the_socket_waits_when_nobody_pulls_F57_F58);
   return check_report("bounds");
 }
