@@ -2,7 +2,7 @@
 # torture.sh - runs the programs that let each allocation fail in turn; the last line is "torture: N passed, N failed".
 # SPDX-License-Identifier: MIT
 #
-# torture.sh COMMAND...   each a command line that ends with "name: N passed, N failed". First it is held that the
+# torture.sh COMMAND...   each a command line, variables in front allowed, that ends with "name: N passed, N failed". First it is held that the
 # torture programs call every function of xai.h.
 set -uo pipefail
 
@@ -21,7 +21,8 @@ add() {
 
 run() {
   local output status=0 closing
-  output=$(eval "timeout -k 10 ${TORTURE_TIMEOUT:-900} $1" 2>&1 </dev/null) || status=$?
+  # shellcheck disable=SC2086
+  output=$(timeout -k 10 "${TORTURE_TIMEOUT:-900}" env $1 2>&1 </dev/null) || status=$?
   closing=$(tail -n 1 <<<"$output")
   if [[ $closing =~ :\ ([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
     sed '$d' <<<"$output"
