@@ -42,10 +42,11 @@ static inline void session_end(session *s, const xai_result *result) {
   if (result->error.code == XAI_ERR_NOMEM) s->starved = true;
   CHECK((result->outcome == XAI_OUTCOME_COMPLETE) == (result->error.code == XAI_OK));
   CHECK_STR(xai_result_header(s->client, "no-such-header"), "");
+  size_t len = s->text_len;
+  s->text_len = 0; /* one call after another is answered */
   if (result->outcome != XAI_OUTCOME_COMPLETE || s->wanted == NULL) return;
   CHECK_STR(result->text, s->wanted);
-  CHECK(s->text_len == 0 ||
-        (s->text_len == result->text.len && memcmp(s->text, result->text.ptr, s->text_len) == 0));
+  CHECK(len == 0 || (len == result->text.len && memcmp(s->text, result->text.ptr, len) == 0));
 }
 
 static inline void session_pull(session *s) {
