@@ -15,7 +15,7 @@ print(("the urgent one is number %d in line, the last one of the batch number %d
   urgent:place(), batch[20]:place()))
 
 -- One that cannot be sent before its deadline says so at once, and when it could be.
-local response, err = grok:respond("Quick!", { timeout = 30 })
+local response, err = grok:respond("Quick!", { timeout = 30, priority = -1 })
 if not response then
   print(("one more: %s"):format(err))
   print(("  to be tried again in %.0f s; it %s be billed twice"):format(err.retry_after,
