@@ -20,6 +20,7 @@ struct xai_pattern {
   xai_simple *simple; /* else NULL, and code is there */
   pcre2_code *code;
   pcre2_general_context *context;
+  bool anchored; /* a match begins at the text's first byte or nowhere */
   size_t source_len;
   xai_mem mem;
   char source[]; /* NUL-terminated */
@@ -513,7 +514,12 @@ static xai_code compile(xai_pattern *pattern, writer *w) {
   PCRE2_SPTR source = (PCRE2_SPTR)(w->out.len > 0 ? w->out.ptr : "");
   pattern->code = pcre2_compile(source, w->out.len, options, &error, &offset, context);
   pcre2_compile_context_free(context);
-  if (pattern->code != NULL) return XAI_OK;
+  uint32_t all;
+  if (pattern->code != NULL) {
+    bool known = pcre2_pattern_info(pattern->code, PCRE2_INFO_ALLOPTIONS, &all) == 0;
+    pattern->anchored = known && (all & PCRE2_ANCHORED) != 0;
+    return XAI_OK;
+  }
   if (error == PCRE2_ERROR_HEAP_FAILED) return XAI_ERR_NOMEM;
   if (pcre2_get_error_message(error, (PCRE2_UCHAR *)text, sizeof text) < 0) text[0] = '\0';
   complain(w, text);
@@ -610,7 +616,6 @@ xai_matcher *xai__matcher_new(const xai_mem *mem) {
     return NULL;
   }
   pcre2_set_heap_limit(matcher->limits, HEAP_LIMIT_KIB);
-  pcre2_set_callout(matcher->limits, count_step, matcher);
   return matcher;
 }
 
@@ -623,20 +628,38 @@ void xai__matcher_free(xai_matcher *matcher) {
   xai__free(&mem, matcher, sizeof *matcher);
 }
 
-xai_code xai__pattern_match(const xai_pattern *pattern, xai_matcher *matcher, xai_str text, uint64_t most,
-                            bool *found, uint64_t *work) {
-  const char *subject = text.len > 0 ? text.ptr : "";
-  *work += 1 + text.len / 8;
-  if (pattern->simple != NULL) {
-    *found = xai__simple_match(pattern->simple, subject, text.len);
-    return XAI_OK;
-  }
+static int match(const xai_pattern *pattern, const xai_matcher *matcher, xai_str text, uint64_t most) {
+  pcre2_set_match_limit(matcher->limits, most < UINT32_MAX ? (uint32_t)most : UINT32_MAX);
+  PCRE2_SPTR subject = (PCRE2_SPTR)(text.len > 0 ? text.ptr : "");
+  return pcre2_match(pattern->code, subject, text.len, 0, 0, matcher->data, matcher->limits);
+}
+
+static int match_counted(const xai_pattern *pattern, xai_matcher *matcher, xai_str text, uint64_t most) {
   matcher->steps = matcher->at = 0;
   matcher->most = most;
-  pcre2_set_match_limit(matcher->limits, most < UINT32_MAX ? (uint32_t)most : UINT32_MAX);
-  int result =
-    pcre2_match(pattern->code, (PCRE2_SPTR)subject, text.len, 0, 0, matcher->data, matcher->limits);
-  *work += matcher->steps;
+  pcre2_set_callout(matcher->limits, count_step, matcher);
+  int result = match(pattern, matcher, text, most);
+  pcre2_set_callout(matcher->limits, NULL, NULL);
+  return result;
+}
+
+/* A match that can begin at one place only is first tried without counting (measured: a third faster), with a limit
+ * that honest ones stay below, and charged with half of that. */
+xai_code xai__pattern_match(const xai_pattern *pattern, xai_matcher *matcher, xai_str text, uint64_t most,
+                            bool *found, uint64_t *work) {
+  if (pattern->simple != NULL) {
+    *work += 1 + text.len / 8;
+    *found = xai__simple_match(pattern->simple, text.len > 0 ? text.ptr : "", text.len);
+    return XAI_OK;
+  }
+  uint64_t honest = 16 + (uint64_t)text.len;
+  int result = PCRE2_ERROR_MATCHLIMIT;
+  *work += 1 + (pattern->anchored ? honest : text.len / 8);
+  if (pattern->anchored && most > honest) result = match(pattern, matcher, text, 2 * honest);
+  if (result == PCRE2_ERROR_MATCHLIMIT) {
+    result = match_counted(pattern, matcher, text, most);
+    *work += matcher->steps;
+  }
   *found = result >= 0;
   switch (result) {
     case PCRE2_ERROR_MATCHLIMIT:
