@@ -78,7 +78,10 @@ static void start(sim *s, uint32_t index) {
   sim_note(s, "call %u starts%s", call->number, track->id.id ? "" : ", and is turned away");
   if (track->id.id == 0) {
     s->stats.not_started++;
-    if (err.code != XAI_ERR_NOMEM || s->heap.failed == track->failed_before)
+    bool full = err.code == XAI_ERR_FULL && s->script.max_calls > 0 &&
+                s->open_count + s->lingering_count + 1 >= s->script.max_calls;
+    bool no_memory = err.code == XAI_ERR_NOMEM && s->heap.failed > track->failed_before;
+    if (!full && !no_memory)
       sim_break(s, SIM_RULE_ONE_END, "call %u could not be started: %s", call->number, err.message);
     return;
   }
@@ -130,6 +133,23 @@ static void close_track(sim *s, sim_track *track) {
   }
 }
 
+/* Between two events, while what the last one lent is still in use (R9). */
+static void meddle(sim *s, sim_track *track) {
+  uint64_t dice = sim_mix(s->script.seed ^ s->step, ++s->events);
+  if (dice % 1000 >= s->script.meddles || !track->open) return;
+  sim_track *other = &s->tracks[s->open[(dice >> 16) % s->open_count]];
+  switch ((dice >> 32) % 4) {
+    case 0: cancel(s, track); break;
+    case 1: cancel(s, other); break;
+    case 2:
+      if (track->held) return;
+      hold(s, track, true);
+      add_later(s, 100, SIM_DO_LET_GO, (uint32_t)(track - s->tracks));
+      break;
+    default: sim_check_so_far(s, other); break;
+  }
+}
+
 static void take_event(sim *s, const xai_event *event) {
   sim_track *track = event->user;
   if (track == NULL || !track->open || track->id.id != event->call.id) {
@@ -137,7 +157,10 @@ static void take_event(sim *s, const xai_event *event) {
     return;
   }
   sim_check_event(s, track, event);
-  if (event->type != XAI_EVENT_END) return;
+  if (event->type != XAI_EVENT_END) {
+    meddle(s, track);
+    return;
+  }
   sim_check_end(s, track, event->result);
   if (s->broken == SIM_RULE_NONE) close_track(s, track);
 }

@@ -162,6 +162,18 @@ void sim_check_event(sim *s, sim_track *track, const xai_event *event) {
   check_sequence(s, track, event->data);
 }
 
+/* The response so far: what it says, the model said. */
+void sim_check_so_far(sim *s, const sim_track *track) {
+  const sim_exchange *x = track->row_count ? track->rows[track->row_count - 1] : NULL;
+  const xai_json *response = xai_call_response(s->client, track->id);
+  const xai_json *item = xai_json_at(xai_json_get(response, "output"), 0);
+  xai_str text = xai_json_str(xai_json_get(xai_json_at(xai_json_get(item, "content"), 0), "text"));
+  if (x == NULL || text.len == 0 || track->text_broken) return;
+  if (text.len > x->text.len || memcmp(text.ptr, x->text.ptr, text.len) != 0)
+    sim_break(s, SIM_RULE_TEXT, "call %u: the response so far says what the model did not",
+              track->plan->number);
+}
+
 /* ---- the end of a call */
 
 static bool has_usage(const sim_track *track, const sim_exchange *x) {

@@ -41,6 +41,7 @@ static void clear(sim *s) {
   s->drained = true;
   s->idle_turns = 0;
   s->spent_memory = 0;
+  s->events = 0;
   s->broken = SIM_RULE_NONE;
   s->why[0] = '\0';
   if (s->script.count <= s->track_room) return;
@@ -54,6 +55,7 @@ static void open_client(sim *s) {
   config.api_key = "xai-simulated-key";
   config.base_url = "http://simulated/v1";
   config.transport = XAI_TRANSPORT_SCRIPTED;
+  config.max_calls = s->script.max_calls;
   config.seed = sim_mix(s->script.seed, 2) | 1;
   config.mem = sim_heap_mem(&s->heap);
   config.clock = (xai_clock){now_ms, wall_s, s};

@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* What came later is drawn from streams of its own, so that older scripts stay what they were. */
-enum { RATES_STREAM = 4, LATER_STREAM = 5, FIRST_FATES = SIM_FATE_OTHER_FORM + 1 };
+enum { RATES_STREAM = 4, LATER_STREAM = 5, HABITS_STREAM = 6, FIRST_FATES = SIM_FATE_OTHER_FORM + 1 };
 
 typedef struct mood {
   uint64_t random;
@@ -191,6 +191,12 @@ static void draw_later_fates(sim_script *script) {
           (uint8_t)(FIRST_FATES + sim_below(&random, SIM_FATE_COUNT - FIRST_FATES));
 }
 
+static void draw_habits(sim_script *script) {
+  mood m = {.random = sim_mix(script->seed, HABITS_STREAM)};
+  if (sim_permille(&m.random, 200)) script->meddles = (uint16_t)PICK(&m, 5, 50, 300);
+  if (sim_permille(&m.random, 100)) script->max_calls = (uint16_t)PICK(&m, 1, 5, 30);
+}
+
 void sim_script_draw(sim_script *script, uint64_t seed) {
   sim_call *calls = script->calls;
   mood m = draw_mood(seed);
@@ -205,6 +211,7 @@ void sim_script_draw(sim_script *script, uint64_t seed) {
   }
   draw_rates(script);
   draw_later_fates(script);
+  draw_habits(script);
 }
 
 void sim_script_copy(sim_script *to, const sim_script *from) {
@@ -307,6 +314,8 @@ void sim_script_print(const sim_script *script, const sim_script *drawn) {
     printf("; program stands still from %u for %u ms", script->pause_ms, script->paused_ms);
   if (script->free_ms != SIM_NO_TIME) printf("; client freed at %d ms", script->free_ms);
   if (script->wall_jumps) printf("; wall clock jumps");
+  if (script->meddles) printf("; meddles at %u permille of events", script->meddles);
+  if (script->max_calls) printf("; at most %u calls", script->max_calls);
   if (script->breaker_off) printf("; no breaker");
   print_rates(script);
   printf("\n");

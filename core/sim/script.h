@@ -128,10 +128,12 @@ typedef struct sim_script {
   bool outage_refuses;
   uint32_t pause_ms; /* the program does not run from here ...                      */
   uint32_t paused_ms;
-  int32_t free_ms;  /* the client is freed here, whatever is in flight; SIM_NO_TIME   */
-  bool wall_jumps;  /* the wall clock is anywhere at any time                         */
-  bool rates_set;   /* the client is told the rates ...                             */
-  bool rates_learn; /* ... or it is not, and the server refuses what is beyond them */
+  int32_t free_ms;    /* the client is freed here, whatever is in flight; SIM_NO_TIME   */
+  bool wall_jumps;    /* the wall clock is anywhere at any time                         */
+  uint16_t meddles;   /* permille of events at which the program cancels, holds or looks  */
+  uint16_t max_calls; /* of the client; 0: its default                                    */
+  bool rates_set;     /* the client is told the rates ...                             */
+  bool rates_learn;   /* ... or it is not, and the server refuses what is beyond them */
   bool breaker_off;
   sim_rate rates[SIM_LANES];
   sim_call *calls; /* in order of start                                              */

@@ -60,6 +60,8 @@ static void calm_program(shrinker *sh) {
   TRY(paused_ms, 0);
   TRY(free_ms, SIM_NO_TIME);
   TRY(wall_jumps, false);
+  TRY(meddles, 0);
+  TRY(max_calls, 0);
   TRY(rates_set, false);
   TRY(rates_learn, false);
   TRY(breaker_off, false);

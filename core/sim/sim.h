@@ -206,6 +206,7 @@ typedef struct sim {
   bool read_due;         /* the program looks for events this turn                    */
   bool drained;          /* ... and has taken all                                     */
   bool freed;            /* the client is gone before its time                        */
+  uint64_t events;       /* taken                                                   */
   size_t spent_memory;   /* of the call whose end was taken last                     */
   uint32_t idle_turns;   /* in a row, at one moment                                   */
   sim_port port;
@@ -260,6 +261,7 @@ void sim_count_second(const sim *s, uint32_t *seconds);
 void sim_check_start(sim *s);
 void sim_check_request(sim *s, const sim_track *track, const sim_exchange *x);
 void sim_check_event(sim *s, sim_track *track, const xai_event *event);
+void sim_check_so_far(sim *s, const sim_track *track);
 void sim_check_end(sim *s, sim_track *track, const xai_result *result);
 void sim_check_step(sim *s);  /* after every turn                                      */
 void sim_check_freed(sim *s); /* after the client is gone                              */
