@@ -165,7 +165,7 @@ typedef struct xai_error {
   xai_kind kind;           /* XAI_KIND_NONE when nothing went wrong                          */
   int http_status;         /* 0 when no answer arrived                                       */
   bool retryable;          /* the same request may succeed later                             */
-  uint32_t retry_after_ms; /* 0 when the server did not say                                  */
+  uint32_t retry_after_ms; /* as the server said, or our own limits; 0: neither did          */
   size_t offset;           /* byte in the input, for parse errors                            */
   char request_id[64];     /* the API's x-request-id, empty when unknown                     */
   char api_code[64];       /* the API's own code, e.g. "invalid-argument"                    */

@@ -246,16 +246,21 @@ void xai__call_not_started(xai_call *call, uint64_t now) {
 
 /* ---- waiting for the gate */
 
-/* Ends without having been sent, or sent again: the error of an attempt before says more than ours. */
+/* Ends without having been sent, or sent again. What an attempt before ended with says more than that it may not be
+ * repeated. */
 static void end_in_line(xai_call *call, uint64_t now, xai_code code, uint32_t retry_ms) {
   xai_error before = call->error;
+  bool has_ended = call->outcome != XAI_OUTCOME_NONE && code != XAI_ERR_DEADLINE;
   if (add_attempt(call, now) != XAI_OK) return;
   close_attempt(call, now, XAI_ATTEMPT_NOT_SENT, code, "queue");
-  xai__fail(&call->error, code, NULL);
-  if (call->outcome != XAI_OUTCOME_NONE) call->error = before;
+  uint32_t tenths = retry_ms / 100 + (retry_ms % 100 > 0);
+  if (code == XAI_ERR_DEADLINE) xai__fail(&call->error, code, "it stood in line for a rate limit");
+  else
+    xai__fail(&call->error, code, "come again in %u.%u s", (unsigned)(tenths / 10), (unsigned)(tenths % 10));
+  if (has_ended) call->error = before;
   if (retry_ms > call->error.retry_after_ms) call->error.retry_after_ms = retry_ms;
   const char *reason = code == XAI_ERR_RATE ? "rate limit" : code == XAI_ERR_OPEN ? "circuit breaker" : "";
-  conclude(call, now, call->outcome != XAI_OUTCOME_NONE ? call->outcome : XAI_OUTCOME_FAILED, reason);
+  conclude(call, now, has_ended ? call->outcome : XAI_OUTCOME_FAILED, reason);
 }
 
 void xai__call_turned_away(xai_call *call, uint64_t now, const xai_gate_answer *answer) {

@@ -665,6 +665,35 @@ static void F63_a_call_in_line_is_cancelled_and_expires(void) {
   wire_close(&w);
 }
 
+static void what_an_attempt_before_ended_with_is_told_when_no_other_may_follow(void) {
+  const xai_rate rates[] = {{.model = "m", .requests_per_minute = 1}};
+  wire w;
+  open_with(&w, rates, 1);
+  start_for(&w, "m", 0, 30000);
+  answer_with(&w, 503, NULL, NULL, overloaded);
+  wire_pass(&w, 8000);
+  CHECK_INT(w.ends, 1);
+  CHECK_INT(w.outcome, XAI_OUTCOME_REFUSED);
+  CHECK_INT(w.error.http_status, 503);
+  CHECK(strcmp(w.reason, "rate limit") == 0);
+  CHECK_INT(w.attempts, 2);
+  CHECK_INT(w.attempt[1].outcome, XAI_ATTEMPT_NOT_SENT);
+  CHECK_INT(w.attempt[1].code, XAI_ERR_RATE);
+  CHECK(w.error.retry_after_ms > 50000 && w.error.retry_after_ms <= 61000);
+  wire_close(&w);
+
+  const xai_rate single[] = {{.model = "m", .concurrent = 1}};
+  open_with(&w, single, 1);
+  start_for(&w, "m", 0, 30000);
+  start_for(&w, "m", 9, 0); /* goes first when the other must be repeated */
+  answer_with(&w, 503, NULL, NULL, overloaded);
+  wire_pass(&w, 30000);
+  CHECK_INT(w.ends, 1);
+  CHECK_INT(w.outcome, XAI_OUTCOME_FAILED);
+  CHECK_INT(w.error.code, XAI_ERR_DEADLINE);
+  wire_close(&w);
+}
+
 static void refuses_rates_and_requests_that_make_no_sense(void) {
   wire w = {.now = 1};
   xai_config config = wire_config(&w);
@@ -789,6 +818,7 @@ int main(void) {
   RUN(an_attempt_tells_how_long_it_stood_in_line);
   RUN(F78_no_wait_follows_the_wall_clock);
   RUN(F79_no_call_is_ever_sent_twice_at_once);
+  RUN(what_an_attempt_before_ended_with_is_told_when_no_other_may_follow);
   RUN(refuses_rates_and_requests_that_make_no_sense);
   check_nomem("calls in line", line_scenario);
   return check_report("faults of limits");
