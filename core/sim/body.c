@@ -223,7 +223,7 @@ static void close_chat(maker *m, const char *status) {
   put(m, ",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"");
   put(m, whole ? "stop\"}]" : "length\"}]");
   end_event(m);
-  if (whole) x->finish_at = m->body->len;
+  if (whole) x->finish_at = m->body->len - x->plan.crlf;
   begin_event(m, "");
   put(m, ",\"choices\":[],");
   usage(m);

@@ -100,7 +100,7 @@ typedef struct sim_call {
   uint16_t words; /* of the answer                                                */
   uint32_t deadline_ms;
   uint8_t model; /* 0: none; 1 .. SIM_MODELS                                     */
-  int8_t priority;
+  int16_t priority;
   uint64_t tokens;   /* the caller's estimate, never too low; 0: none                */
   int32_t cancel_ms; /* 0: before anything is sent                                   */
   int32_t hold_ms;   /* its events are left alone from here ...                      */
