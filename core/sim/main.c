@@ -120,7 +120,7 @@ static int report(const sim_batch *b) {
 
 static int run_all(options *o) {
   sim_batch *b = &o->batch;
-  if (o->corpus != NULL && !sim_corpus_run(o->corpus, &b->passed, &b->failed, &(sim_stats){0})) {
+  if (o->corpus != NULL && !sim_corpus_run(o->corpus, &b->passed, &b->failed)) {
     printf("FAILED: no corpus in %s\n", o->corpus);
     b->failed++;
   }

@@ -175,7 +175,8 @@ static void draw_rates(sim_script *script) {
   for (size_t i = 0; i < script->count; i++) {
     sim_call *call = &script->calls[i];
     call->model = (uint8_t)PICK(&m, 0, 1, 1, 1, 2);
-    if (sim_permille(&m.random, prior_permille)) call->priority = (int16_t)((int)sim_below(&m.random, 19) - 9);
+    if (sim_permille(&m.random, prior_permille))
+      call->priority = (int16_t)((int)sim_below(&m.random, 19) - 9);
     if (has_tokens) call->tokens = 1000000;
   }
 }

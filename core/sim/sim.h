@@ -284,12 +284,13 @@ int64_t sim_port_tokens(const sim *s, const xai_json *response, const char *key,
 /* ---- batch.c: many seeds, in several processes */
 
 typedef struct sim_batch {
-  uint64_t from;     /* the first seed; the others follow                                */
-  uint64_t seeds;    /* at most so many                                                  */
-  uint64_t calls;    /* stop after so many, over all jobs                                */
-  uint32_t seconds;  /* ... or after so long                                             */
-  uint32_t jobs;     /* processes                                                        */
-  uint64_t progress; /* a line each time so many calls are done; 0: none                 */
+  uint64_t from;        /* the first seed; the others follow                                */
+  const uint64_t *list; /* instead of `from`: so many seeds                               */
+  uint64_t seeds;       /* at most so many                                                  */
+  uint64_t calls;       /* stop after so many, over all jobs                                */
+  uint32_t seconds;     /* ... or after so long                                             */
+  uint32_t jobs;        /* processes                                                        */
+  uint64_t progress;    /* a line each time so many calls are done; 0: none                 */
   uint64_t passed, failed;
   sim_stats stats;
   double took_s, processor_s;
@@ -299,8 +300,7 @@ void sim_batch_run(sim_batch *batch);
 /* One seed; a failure is told, shrunk and printed. */
 bool sim_one_seed(sim *s, uint64_t seed);
 /* Seeds of a file, one in each line, '#' begins a comment. False: it cannot be read. */
-bool sim_corpus_run(const char *path, uint64_t *passed, uint64_t *failed, sim_stats *stats);
-void sim_stats_add(sim_stats *to, const sim_stats *from);
+bool sim_corpus_run(const char *path, uint64_t *passed, uint64_t *failed);
 
 /* ---- selftest.c and scenarios.c; each prints what it finds */
 
