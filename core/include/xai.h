@@ -428,7 +428,7 @@ typedef struct xai_call_id {
 #define XAI_NO_LIMIT UINT32_MAX
 typedef struct xai_limits {
   uint32_t deadline_ms;  /* the whole call, retries and waits included; default 3,600,000            */
-  uint32_t connect_ms;   /* resolving and connecting; default 5,000                                  */
+  uint32_t connect_ms;   /* resolving and connecting, to the address that answers first; default 5,000 */
   uint32_t handshake_ms; /* TLS; default 10,000                                                      */
   uint32_t
     first_event_ms; /* after connect_ms and handshake_ms, until the first event or body byte; default 600,000 */

@@ -55,7 +55,7 @@ typedef struct net_exchange {
   unsigned long stream; /* HTTP/2: its number, 0: not known                 */
   int local_port;       /* of the connection that was ready for it                  */
   bool linked;          /* a peer accepted: what follows is the handshake           */
-  bool late;            /* not connected within connect_ms                          */
+  bool late;            /* no connection in connect_ms, or no handshake in its time */
   int open_errno;       /* why no socket could be opened                            */
   race_stage stage;
   xai_race *race;    /* NULL: none                                                */

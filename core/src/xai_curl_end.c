@@ -152,7 +152,9 @@ static void explain_connect(const net_exchange *x, CURLcode result, char *to, si
 static void explain(const net_exchange *x, CURLcode result, xai_code code, char *to, size_t size) {
   xai_str host = xai__curl_host(x->request->url);
   const char *words = x->words[0] ? x->words : curl_easy_strerror(result);
-  if (x->late) snprintf(to, size, "%.*s: no connection in time", (int)host.len, host.ptr);
+  if (x->late)
+    snprintf(to, size, "%.*s: no %s in time", (int)host.len, host.ptr,
+             x->linked ? "handshake" : "connection");
   else if (x->mute) snprintf(to, size, "it does not take the request's body");
   else if (code == XAI_ERR_PROXY && connect_status(x) != 0)
     snprintf(to, size, "it answered CONNECT with %d", connect_status(x));

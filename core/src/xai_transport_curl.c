@@ -243,6 +243,9 @@ static int on_close(void *user, curl_socket_t fd) {
 static void note_link(net_exchange *x, unsigned want) {
   if (x == NULL || x->linked || xai__curl_was_ready(x)) return;
   x->linked = want == XAI_POLL_IN && xai__curl_has_time(x, CURLINFO_NAMELOOKUP_TIME_T);
+  if (!x->linked) return;
+  x->connect_due = span_from_now(x->request->handshake_ms);
+  keep_earliest(x->owner, x->connect_due);
 }
 
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *had) {
@@ -520,11 +523,11 @@ static bool is_unconnected(const net_exchange *x) {
   return !xai__curl_was_ready(x) && !x->linked && !xai__curl_has_time(x, CURLINFO_CONNECT_TIME_T);
 }
 
-/* libcurl has one limit for connecting and handshake together; the first half is held here. */
+/* libcurl has one limit for connecting and handshake together; each of them is held here. */
 static bool is_late(net_exchange *x, uint64_t now) {
   if (x->connect_due > now) return false;
   x->connect_due = NEVER;
-  return is_unconnected(x);
+  return is_unconnected(x) || (x->linked && !xai__curl_was_ready(x));
 }
 
 /* libcurl has an address that does not answer, or waits for its resolver: then look again later. */

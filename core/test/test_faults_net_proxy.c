@@ -18,6 +18,8 @@ static net_call call_to(const char *scheme, int port, const char *proxy) {
   snprintf(base, sizeof base, "%s://127.0.0.1:%d/v1", scheme, port);
   config.proxy = proxy;
   config.limits.max_attempts = 1;
+  if (proxy != NULL && *proxy == '\0')
+    config.ca_file = "/dev/null"; /* nobody is trusted there, which is quick */
   xai_client *client = net_open_at(&config, base, 0);
   net_call c;
   net_ask(client, &c, false);
@@ -175,7 +177,6 @@ static void F12_a_proxy_that_accepts_and_is_silent(void) {
   snprintf(value, sizeof value, "http://127.0.0.1:%d", proxy->port);
   xai_config config = net_config();
   config.proxy = value;
-  config.limits.connect_ms = 60;
   config.limits.handshake_ms = 100;
   config.limits.max_attempts = 1;
   xai_client *client = net_open_at(&config, "https://127.0.0.1:1/v1", 0);
