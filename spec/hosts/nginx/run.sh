@@ -79,18 +79,30 @@ drive() {
 }
 
 # The 99th percentiles of a trivial location: in an nginx that does nothing else, and in the one with the streams. Both
-# are asked by turns, so that they see the same machine; of three rounds the one with the least noise counts.
+# are asked by turns, so that they see the same machine, from the same processor; the API and the readers of the
+# streams have another one. Of five rounds the quietest counts, by what the idle one says.
 measure() {
   local best="999999 999999" value streams
-  for _ in 1 2 3; do
-    drive streams 200 6 10 >"$run/streams.log" &
+  for _ in {1..5}; do
+    beside drive streams 200 5 10 >"$run/streams.log" &
     streams=$!
-    sleep 1.5
+    sleep 1.2
     value=$(drive time "$run/idle/front.sock" 1000)
-    ((${value% *} < ${best% *})) && best=$value
+    ((${value#* } < ${best#* })) && best=$value
     wait "$streams"
   done
   echo "$best"
+}
+
+# A command on the second processor; what is timed has the first one.
+beside() {
+  taskset -p -c 1 $BASHPID >/dev/null 2>&1 || true
+  "$@"
+}
+
+pin() {
+  local pid
+  for pid in $(pgrep -P "$2"); do taskset -p -c "$1" "$pid" >/dev/null 2>&1 || true; done
 }
 
 certificates 2>"$run/openssl.log"
@@ -115,9 +127,12 @@ fi
 start_nginx upstream 1
 start_nginx front 1 "$port"
 start_nginx idle 1
+pin 1 "${nginxes[0]}"
+pin 0 "${nginxes[1]}"
+pin 0 "${nginxes[2]}"
 read -r busy idle < <(measure)
 stop_nginx
-note="p99 of a trivial location: $idle us idle, $busy us beside 200 streams ($(<"$run/streams.log") in 6 s)"
+note="p99 of a trivial location: $idle us idle, $busy us beside 200 streams ($(<"$run/streams.log") in 5 s)"
 passed=$(grep -o 'passed=[0-9]*' <<<"$last" | cut -d= -f2) failed=$(grep -o 'failed=[0-9]*' <<<"$last" | cut -d= -f2)
 if ((busy <= 2 * idle)); then passed=$((passed + 1)); else failed=$((failed + 1)) && echo "FAILED  $note"; fi
 echo "passed=$passed failed=$failed $(grep -o 'stall=[^ ]* memory=[^ ]*' <<<"$last") note=$note"
