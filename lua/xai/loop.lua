@@ -189,10 +189,10 @@ local function clients()
   end
 end
 
---- From now on wait inside an event loop that is not ours. Before the first client is opened.
---- @param host xai.Host
+--- From now on wait inside an event loop that is not ours; nil: no longer. While no client is open.
+--- @param host xai.Host?
 local function adopt(host)
-  hosted = hosts.new(host, clients, take_events)
+  hosted = host and hosts.new(host, clients, take_events) or false
 end
 
 -- What waits in our place, if anything does.

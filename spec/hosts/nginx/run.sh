@@ -124,6 +124,30 @@ if grep -E "\[(alert|crit|emerg|error)\]" "$run/front/error.log" | grep -vE "now
   last=$(eval echo "\"$last\"")
 fi
 
+# The example as it stands, with the simulator: its page, an answer, and nothing else.
+try_example() {
+  local page
+  env -u XAI_API_KEY timeout 60 examples/nginx/run.sh >"$run/example.log" 2>&1 &
+  example=$!
+  for _ in {1..100}; do
+    page=$(grep -om1 'http://127[^ ]*' "$run/example.log") && break
+    sleep 0.1
+  done
+  curl -si "$page" | grep -q "^Content-Security-Policy: default-src 'none'" || return 1
+  curl -sN -d '{"question":"Why?"}' "${page}chat" | grep -q "^event: response.completed" || return 1
+  [[ $(curl -s -o /dev/null -w '%{http_code}' "${page}chat.lua") == 404 ]] || return 1
+  kill "$example"
+  wait "$example" || true
+}
+
+example=
+if try_example; then example_ok=1; else
+  example_ok=0
+  echo "FAILED  examples/nginx"
+  cat "$run/example.log"
+  kill "$example" 2>/dev/null || true
+fi
+
 start_nginx upstream 1
 start_nginx front 1 "$port"
 start_nginx idle 1
@@ -134,6 +158,7 @@ read -r busy idle < <(measure)
 stop_nginx
 note="p99 of a trivial location: $idle us idle, $busy us beside 200 streams ($(<"$run/streams.log") in 5 s)"
 passed=$(grep -o 'passed=[0-9]*' <<<"$last" | cut -d= -f2) failed=$(grep -o 'failed=[0-9]*' <<<"$last" | cut -d= -f2)
+passed=$((passed + example_ok)) failed=$((failed + 1 - example_ok))
 if ((busy <= 2 * idle)); then passed=$((passed + 1)); else failed=$((failed + 1)) && echo "FAILED  $note"; fi
 echo "passed=$passed failed=$failed $(grep -o 'stall=[^ ]* memory=[^ ]*' <<<"$last") note=$note"
 ((failed == 0))
