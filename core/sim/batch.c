@@ -118,11 +118,11 @@ static int start_worker(const sim_batch *batch, uint32_t job, uint64_t *seed) {
   _exit(told ? 0 : 1);
 }
 
-static void collect(sim_batch *batch, int from, uint64_t seed) {
+static void collect(sim_batch *batch, int from, const uint64_t *seed) {
   share theirs;
   if (read(from, &theirs, sizeof theirs) != (ssize_t)sizeof theirs) {
     printf("FAILED: a worker has died, of a crash or a loop without end, in seed %llu\n",
-           (unsigned long long)seed);
+           (unsigned long long)*seed);
     theirs = (share){.failed = 1};
   }
   close(from);
@@ -142,7 +142,7 @@ void sim_batch_run(sim_batch *batch) {
   int *workers = sim_realloc(NULL, batch->jobs * sizeof *workers);
   uint64_t *seeds = shared_numbers(batch->jobs); /* that they are at */
   for (uint32_t job = 0; job < batch->jobs; job++) workers[job] = start_worker(batch, job, &seeds[job]);
-  for (uint32_t job = 0; job < batch->jobs; job++) collect(batch, workers[job], seeds[job]);
+  for (uint32_t job = 0; job < batch->jobs; job++) collect(batch, workers[job], &seeds[job]);
   munmap(seeds, batch->jobs * sizeof *seeds);
   while (wait(NULL) > 0) {}
   free(workers);
