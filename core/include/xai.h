@@ -171,9 +171,10 @@ typedef struct xai_error {
   char api_code[64];       /* the API's own code, e.g. "invalid-argument"                    */
   char api_type[48];       /* the API's own type, where given                                */
   char param[64];          /* the parameter the API names, where given                       */
-  char key[40];            /* 401, 403: which key it was, by config.key_name, or as "â¦" and its last four
-                              characters when it has 20 or more; else empty                  */
-  char message[512];       /* one sentence, the API's own where it gave one                  */
+  /* When the key was refused, or may not do this: which one it was, by config.key_name, or by its last four
+   * characters behind an ellipsis (U+2026) if it has 20 or more of them; else empty. */
+  char key[40];
+  char message[512]; /* one sentence, the API's own where it gave one                  */
 } xai_error;
 
 /* The version of libcurl in use, e.g. "7.88.1". Static. */
@@ -531,8 +532,8 @@ typedef struct xai_config {
   bool require_staple; /* the server must staple a good OCSP answer to its certificate, else XAI_ERR_TLS. Off:
                           staples are not looked at, and a revoked certificate passes until it expires      */
   /* Instead of api_key. api_key_file: holds the key; a line end behind it is dropped. Read when the client is made,
-   * and again by the first call that starts after a 401. key: asked by each xai_call_start, which copies what it
-   * returns; empty: XAI_ERR_KEY. It may not use the client. */
+   * and again by the first call that starts after the key was refused. key: asked by each xai_call_start, which
+   * copies what it returns; empty: XAI_ERR_KEY. It may not use the client. */
   const char *api_key_file;
   xai_str (*key)(void *user);
   void *key_user;

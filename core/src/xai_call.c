@@ -165,8 +165,9 @@ xai_str xai__call_authorization(const xai_call *call) {
 /* A key that was refused is told by its name or ending (F32). */
 static void name_key(xai_call *call) {
   xai_error *err = &call->answer.verdict.error;
-  if (err->http_status != 401 && err->http_status != 403) return;
-  if (err->http_status == 401) call->shared->key_refused = true;
+  bool wrong = err->http_status == 401 || err->kind == XAI_KIND_AUTH; /* the API says it with a 400, too */
+  if (!wrong && err->http_status != 403) return;
+  if (wrong) call->shared->key_refused = true;
   if (call->request.key != NULL) memcpy(err->key, call->request.key->shown, sizeof err->key);
   else if (call->request.authorization != NULL)
     xai__key_ending(err->key, sizeof err->key, xai__call_authorization(call));

@@ -30,7 +30,7 @@ typedef struct xai_call_shared {
   xai_budget budget; /* of the one origin a client talks to: retries decided on */
   xai_budget sent;   /* ... and those sent: waits must not bring them together  */
   xai_gate gate;     /* likewise                                                */
-  bool key_refused;  /* a 401 came                                              */
+  bool key_refused;  /* by an answer                                             */
   int64_t wall_s;    /* Unix seconds, read once a step                          */
 } xai_call_shared;
 

@@ -117,6 +117,16 @@ static size_t without_line_end(const char *text, size_t len) {
   return len;
 }
 
+/* A path is told as it is, for it may be named after us; what has no slash may be a key given in its place. */
+static xai_code fail_file(const char *path, const char *cause, xai_error *err) {
+  xai__fail(err, XAI_ERR_KEY, "cannot read its file: %s", cause);
+  if (err == NULL || strchr(path, '/') == NULL) return XAI_ERR_KEY;
+  char text[sizeof err->message];
+  snprintf(text, sizeof text, "%s: cannot read %s: %s", xai_code_text(XAI_ERR_KEY), path, cause);
+  xai__str_copy(err->message, sizeof err->message, xai_str_of(text));
+  return XAI_ERR_KEY;
+}
+
 /* flags: of open(2). */
 static xai_code load(xai_keys *keys, int flags, xai_error *err) {
   xai_secret room;
@@ -126,7 +136,7 @@ static xai_code load(xai_keys *keys, int flags, xai_error *err) {
   char cause[80] = "";
   if (!read_file(keys->file, flags, &room, &len)) {
     if (strerror_r(errno, cause, sizeof cause) != 0) cause[0] = '\0';
-    code = xai__fail(err, XAI_ERR_KEY, "cannot read %s: %s", keys->file, cause);
+    code = fail_file(keys->file, cause, err);
   } else {
     code = xai__keys_set(keys, (xai_str){room.text, without_line_end(room.text, len)}, keys->name, err);
   }

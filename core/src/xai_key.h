@@ -40,14 +40,14 @@ typedef struct xai_keys {
   char *file; /* NULL: the key came otherwise                     */
   size_t file_size;
   char name[XAI__KEY_SHOWN]; /* "": none                                         */
-  bool refused;              /* a 401 came since the file was read               */
+  bool refused;              /* refused since the file was read                  */
 } xai_keys;
 
 /* api_key, api_key_file, key, key_user and key_name of a config. XAI_ERR_KEY, whose message does not show it;
  * XAI_ERR_ARG (more than one source, a bad name), XAI_ERR_NOMEM. After a failure nothing is held. */
 xai_code xai__keys_init(xai_keys *keys, const xai_mem *mem, const xai_config *config, xai_error *err);
 void xai__keys_deinit(xai_keys *keys);
-/* The key for a call that starts now: asks the function, or reads the file again after a 401. XAI_ERR_KEY,
+/* The key for a call that starts now: asks the function, or reads the file again after it was refused. XAI_ERR_KEY,
  * XAI_ERR_NOMEM; the last key then stands. A file that cannot be read any more is no error: that key may be good. */
 xai_code xai__keys_renew(xai_keys *keys, xai_error *err);
 /* See xai_client_set_key. */

@@ -94,8 +94,9 @@ local function add_schema(parser, leaving)
 end
 
 local function new_parser(leaving)
-  local parser = argparse("xai", "The Grok (xAI) API from the command line. The key comes from XAI_API_KEY; with "
-    .. "XAI_SIMULATE=1 answers are simulated, without key and network.")
+  local parser = argparse("xai", "The Grok (xAI) API from the command line. The key comes from XAI_API_KEY, or from "
+    .. "the file that XAI_API_KEY_FILE names; with XAI_SIMULATE=1 answers are simulated, without key and network. "
+    .. "XAI_LOG=info or debug writes log lines to the standard error.")
   add_help(parser, leaving)
   parser:flag("--version", "Show the version and leave."):action(
     leave_with(leaving, function() return "xai " .. core.version end))

@@ -23,8 +23,8 @@ local DEFAULT_URL = "https://api.x.ai/v1"
 --- @class xai.Options
 --- @field api_key string|function|false?  default: XAI_API_KEY, else what the file XAI_API_KEY_FILE holds. A function
 ---   is asked by each call: it gives the key and, if it likes, a name for it, or nil and why. false: send none
---- @field api_key_file string?    read instead, and again after a 401; a line end at its end is dropped
---- @field key_name string?        what errors of status 401 and 403 call the key, instead of its last four characters
+--- @field api_key_file string?    read instead, and again after it was refused; a line end at its end is dropped
+--- @field key_name string?        what errors call a key that was refused, instead of its last four characters
 --- @field log function|file*|"stderr"|boolean?  gets each log line, and its level; default: XAI_LOG, see log_level
 --- @field log_level string?       "error", "warn", "info" (the default), "debug" or "off"; XAI_LOG=debug logs to stderr
 --- @field base_url string?        default: XAI_BASE_URL, else https://api.x.ai/v1

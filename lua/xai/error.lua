@@ -18,7 +18,7 @@
 ---   queued (in line for a rate limit), tokens (as the API told)
 --- @field outcome string?       "incomplete", "refused", "failed" or "cancelled" when a call ended so
 --- @field reason string?        a few words on why the call ended: "ended early", "max_output_tokens"
---- @field key string?           status 401 and 403: which key it was, by its name or its last four characters
+--- @field key string?           when it was refused: which key it was, by its name or its last four characters
 --- @field param string?         the parameter the API complains about
 --- @field offset integer?       the byte in the input, for malformed JSON
 --- @field response xai.Response? what had arrived of the answer

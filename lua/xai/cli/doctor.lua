@@ -18,6 +18,11 @@ end
 local function key(self)
   if self.simulated then return true, "not needed by the simulator" end
   local value = self.host.getenv "XAI_API_KEY"
+  local file = self.host.getenv "XAI_API_KEY_FILE"
+  if (not value or value == "") and file and file ~= "" then
+    if self.grok then return true, "is read from " .. file end
+    return false, words.message(self.fault), "XAI_API_KEY_FILE must name a file that holds the key alone"
+  end
   if not value or value == "" then
     return false, "XAI_API_KEY is not set", "export XAI_API_KEY=... with a key from the console"
   end
