@@ -115,7 +115,7 @@ static inline void base64_in_json(char *to, const char *bytes) {
 static inline bool holds_piece(const char *text, size_t len) {
   for (size_t from = 0; from + PIECE <= strlen(CANARY); from++)
     for (size_t at = 0; at + PIECE <= len; at++)
-      if (memcmp(text + at, CANARY + from, PIECE) == 0) return true;
+      if (memcmp(text + at, &CANARY[from], PIECE) == 0) return true;
   return false;
 }
 

@@ -197,8 +197,8 @@ static void F130_no_key_across_fields(void) {
   lines l;
   for (size_t from = 0; from + 14 <= strlen(CANARY); from++) {
     char path[16], rest[16];
-    sprintf(path, "/%.7s", CANARY + from);
-    sprintf(rest, "%.7s", CANARY + from + 7);
+    sprintf(path, "/%.7s", &CANARY[from]);
+    sprintf(rest, "%.7s", &CANARY[from + 7]);
     const char *line = line_of(&l, path, rest);
     CHECK(strstr(line, " path=/v1/******* ") != NULL);
     CHECK(strstr(line, " request_id=******* ") != NULL);

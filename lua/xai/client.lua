@@ -141,9 +141,10 @@ local function send(self, request, traits, options, level)
   traits.book, traits.us, traits.streamed = self.prices, self.us, request.stream
   local ask_key = hidden[self].ask
   if ask_key then
-    local known, fault = keys.renew(link.handle, ask_key)
+    local key, more = ask_key() -- what it raises goes on to who makes the call; it may close the client
+    link = link_of(self, level + 1)
+    local known, fault = keys.take(link.handle, key, more)
     if not known then return nil, fault end
-    link = link_of(self, level + 1) -- the function may have closed the client
   end
   local call, err = link:start(request, traits)
   if not call and err.kind == "usage" then error(err.message, level + 1) end

@@ -69,17 +69,17 @@ local function set(handle, key, name)
   return true
 end
 
---- Ask a key function and give the core what it says. What it raises goes on to who makes the call.
---- @param handle table   of the core
---- @param ask fun(): string?, string?  the key and, if wanted, a name for it in errors; or nil and why there is none
+--- Give the core what a key function returned.
+--- @param handle table  of the core
+--- @param key any       a string, else there is none
+--- @param more any      then why: a text or an error; else a name for the key in errors, if it is a text
 --- @return true? done
 --- @return xai.Error? err
-local function renew(handle, ask)
-  local key, more = ask()
+local function take(handle, key, more)
   local said = type(more) == "string" and more or nil
   if type(key) == "string" then return set(handle, key, said) end
   if errors.is(more) then return nil, more end
   return nil, unusable("the api_key function gave no key" .. (said and ": " .. said:sub(1, 200) or ""))
 end
 
-return { choose = choose, set = set, renew = renew }
+return { choose = choose, set = set, take = take }
