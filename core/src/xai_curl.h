@@ -1,8 +1,9 @@
 /* xai_curl.h - what the files of the libcurl transport share; alone includes <curl/curl.h>.
  * SPDX-License-Identifier: MIT
  *
- * xai_transport_curl.c moves the bytes, xai_curl_setup.c sets the options of a request, xai_curl_h2.c
- * overhears what became of a stream of HTTP/2, xai_curl_race.c tries all addresses at once, xai_curl_end.c says how an exchange ended.
+ * xai_transport_curl.c moves the bytes, xai_curl_setup.c sets the options of a request, xai_curl_limits.c holds the
+ * limits in time, xai_curl_race.c tries all addresses at once, xai_curl_h2.c overhears what became of a stream of
+ * HTTP/2, xai_curl_end.c says how an exchange ended.
  */
 #ifndef XAI_CURL_H
 #define XAI_CURL_H
@@ -102,10 +103,19 @@ bool xai__curl_set_request(net_exchange *x);
 void xai__curl_clear_request(net_exchange *x);
 /* Never on a kept connection. */
 bool xai__curl_set_fresh(net_exchange *x, bool fresh);
-/* The race for an address. begin: XAI_OK, XAI_MORE when there can be none and libcurl goes on by itself, or
- * XAI_ERR_NOMEM. win: libcurl goes on with the winner's socket; false without memory. drop: no more of it. */
-xai_code xai__curl_race_begin(net_exchange *x);
-bool xai__curl_race_win(net_exchange *x);
+/* Limits in time. limit: of connecting, from now; limit_upload likewise. watch: look at them all at that moment.
+ * note_link: a socket is waited for in this way. is_overdue: late or mute, for the verdict. */
+void xai__curl_limit(net_exchange *x);
+void xai__curl_limit_upload(net_exchange *x);
+void xai__curl_watch(net *self, uint64_t due);
+void xai__curl_note_link(net_exchange *x, unsigned want);
+bool xai__curl_is_unconnected(const net_exchange *x);
+bool xai__curl_is_overdue(net_exchange *x, uint64_t now);
+
+/* The race for an address. look: begin it when libcurl takes too long, and its lanes when they are due. judge: after
+ * something happened in it. Both: what the exchange ends with, CURLE_OK: nothing yet. drop: no more of it. */
+CURLcode xai__curl_race_look(net_exchange *x, uint64_t now);
+CURLcode xai__curl_race_judge(net_exchange *x);
 void xai__curl_race_drop(net_exchange *x);
 
 /* What is left of a URL when scheme, user, port and path are taken away. */

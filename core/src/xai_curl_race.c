@@ -5,7 +5,8 @@
  * names them all, from its cache of names; another pass, with the winner's socket alone, goes on as ever. */
 #include "xai_curl.h"
 
-#define APART_MS 50u /* between two beginnings, or a hundredth of connect_ms */
+#define APART_MS 50u  /* between two beginnings, or a hundredth of connect_ms */
+#define AGAIN_MS 100u /* after which a name may be known */
 #define MOST_ASKED 256u
 
 static bool pass(net_exchange *x, race_stage stage) {
@@ -47,7 +48,7 @@ static xai_code begin_survey(net_exchange *x) {
   return XAI_OK;
 }
 
-xai_code xai__curl_race_begin(net_exchange *x) {
+static xai_code begin_race(net_exchange *x) {
   xai_code code = begin_survey(x);
   if (code != XAI_OK) return code;
   if (x->race->count == 0) return pass(x, RACE_NONE) ? XAI_MORE : XAI_ERR_NOMEM;
@@ -58,11 +59,33 @@ xai_code xai__curl_race_begin(net_exchange *x) {
   return XAI_OK;
 }
 
-bool xai__curl_race_win(net_exchange *x) {
+static bool go_on_with_winner(net_exchange *x) {
   x->owner->racing--;
   if (!pass(x, RACE_WON)) return false;
   walk_addresses(x);
   return true;
+}
+
+CURLcode xai__curl_race_judge(net_exchange *x) {
+  if (xai__race_is_lost(x->race)) {
+    x->open_errno = x->race->cause;
+    return CURLE_COULDNT_CONNECT;
+  }
+  if (x->race->winner >= 0) return go_on_with_winner(x) ? CURLE_OK : CURLE_OUT_OF_MEMORY;
+  xai__curl_watch(x->owner, x->race->next_at);
+  return CURLE_OK;
+}
+
+/* libcurl has an address that does not answer, or waits for its resolver: then look again later. */
+CURLcode xai__curl_race_look(net_exchange *x, uint64_t now) {
+  bool due = x->race_due <= now && x->stage == RACE_NONE && xai__curl_is_unconnected(x);
+  bool resolved = due && xai__curl_has_time(x, CURLINFO_NAMELOOKUP_TIME_T);
+  if (x->race_due <= now) x->race_due = due && !resolved ? now + AGAIN_MS : UINT64_MAX;
+  xai__curl_watch(x->owner, x->race_due);
+  if (resolved && begin_race(x) == XAI_ERR_NOMEM) return CURLE_OUT_OF_MEMORY;
+  if (x->stage != RACE_RUN) return CURLE_OK;
+  xai__race_begin(x->race, now);
+  return xai__curl_race_judge(x);
 }
 
 void xai__curl_race_drop(net_exchange *x) {

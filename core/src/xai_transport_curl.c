@@ -20,10 +20,9 @@
 #include "xai_quiet.h"
 
 #define NEVER UINT64_MAX
-#define RACE_AFTER_MS 1000u /* the patience with libcurl's choice of an address, or a fifth of connect_ms */
-#define READY_ROOM 64       /* sockets served in one go                         */
-#define READY_ROUNDS 16     /* ... and goes in one step: a step must end        */
-#define SPARE_MAX 64        /* easy handles kept for reuse, some 6 KiB each     */
+#define READY_ROOM 64   /* sockets served in one go                         */
+#define READY_ROUNDS 16 /* ... and goes in one step: a step must end        */
+#define SPARE_MAX 64    /* easy handles kept for reuse, some 6 KiB each     */
 #define IDLE_CONNECTIONS 256L
 
 /* ---- small helpers ---- */
@@ -52,29 +51,6 @@ static char *copy_text(const xai_mem *mem, const char *text) {
 
 static void free_text(const xai_mem *mem, char *text) {
   if (text != NULL) xai__free_secret(mem, text, strlen(text) + 1);
-}
-
-static uint64_t span_from_now(uint32_t ms) {
-  return ms == XAI_NO_LIMIT || ms == 0 ? NEVER : later(xai__poll_now(), ms);
-}
-
-static void keep_earliest(net *self, uint64_t due) {
-  if (due < self->watch_due) self->watch_due = due;
-}
-
-/* Where connections are limited an exchange may have to wait for one, which is not the network's fault. */
-static void limit_connecting(net *self, net_exchange *x) {
-  x->connect_due = self->queueing ? NEVER : span_from_now(x->request->connect_ms);
-  uint32_t patience = x->request->connect_ms / 5;
-  x->race_due = self->queueing ? NEVER : span_from_now(patience < RACE_AFTER_MS ? patience : RACE_AFTER_MS);
-  keep_earliest(self, x->connect_due);
-  keep_earliest(self, x->race_due);
-}
-
-static void limit_upload(net *self, net_exchange *x) {
-  x->upload_due = x->request->body.len > 0 ? span_from_now(x->request->silence_ms) : NEVER;
-  x->uploaded = 0;
-  keep_earliest(self, x->upload_due);
 }
 
 static void forget_resume(net_exchange *x) {
@@ -238,16 +214,6 @@ static int on_close(void *user, curl_socket_t fd) {
   return close(fd);
 }
 
-/* Connecting waits to write, a handshake to read. libcurl's own time of connecting includes the handshake in
- * some versions. (While resolving it may wait to read from its resolver.) */
-static void note_link(net_exchange *x, unsigned want) {
-  if (x == NULL || x->linked || xai__curl_was_ready(x)) return;
-  x->linked = want == XAI_POLL_IN && xai__curl_has_time(x, CURLINFO_NAMELOOKUP_TIME_T);
-  if (!x->linked) return;
-  x->connect_due = span_from_now(x->request->handshake_ms);
-  keep_earliest(x->owner, x->connect_due);
-}
-
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *had) {
   static const unsigned wants[] = {
     [CURL_POLL_IN] = XAI_POLL_IN,
@@ -258,7 +224,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *h
   net *self = user;
   unsigned want = wants[what];
   net_exchange *x = exchange_of(easy);
-  note_link(x, want);
+  xai__curl_note_link(x, want);
   if (xai__poll_watch(self->poll, fd, (unsigned)(uintptr_t)had, want) == XAI_OK) {
     if (want != 0) curl_multi_assign(self->multi, fd, (void *)(uintptr_t)want);
     return 0;
@@ -399,7 +365,7 @@ static bool start_afresh(net *self, net_exchange *x) {
   x->stale = false;
   x->words[0] = '\0';
   curl_multi_remove_handle(self->multi, x->easy);
-  limit_connecting(self, x);
+  xai__curl_limit(x);
   return xai__curl_set_fresh(x, true) && curl_multi_add_handle(self->multi, x->easy) == CURLM_OK;
 }
 
@@ -428,8 +394,8 @@ static xai_exchange *net_start(xai_transport *base, const xai_exchange_request *
     return NULL;
   }
   link_active(self, x);
-  limit_connecting(self, x);
-  limit_upload(self, x);
+  xai__curl_limit(x);
+  xai__curl_limit_upload(x);
   net_rearm(self);
   return (xai_exchange *)(void *)x;
 }
@@ -473,23 +439,12 @@ static CURLMcode run_timer(net *self) {
   return curl_multi_socket_action(self->multi, CURL_SOCKET_TIMEOUT, 0, &running);
 }
 
-/* How a race stands after something happened in it. */
-static void judge_race(net *self, net_exchange *x) {
-  if (xai__race_is_lost(x->race)) {
-    x->open_errno = x->race->cause;
-    finish(self, x, CURLE_COULDNT_CONNECT);
-  } else if (x->race->winner >= 0 && !xai__curl_race_win(x)) {
-    finish(self, x, CURLE_OUT_OF_MEMORY);
-  } else {
-    keep_earliest(self, x->race->next_at);
-  }
-}
-
 static bool is_of_a_race(net *self, int fd) {
   if (self->racing == 0) return false;
   for (net_exchange *x = self->active; x != NULL; x = x->next) {
     if (x->stage != RACE_RUN || !xai__race_ready(x->race, fd, xai__poll_now())) continue;
-    judge_race(self, x);
+    CURLcode result = xai__curl_race_judge(x);
+    if (result != CURLE_OK) finish(self, x, result);
     return true;
   }
   return false;
@@ -518,43 +473,6 @@ static void collect(net *self) {
   }
 }
 
-static bool is_unconnected(const net_exchange *x) {
-  if (x->stage == RACE_RUN) return true;
-  return !xai__curl_was_ready(x) && !x->linked && !xai__curl_has_time(x, CURLINFO_CONNECT_TIME_T);
-}
-
-/* libcurl has one limit for connecting and handshake together; each of them is held here. */
-static bool is_late(net_exchange *x, uint64_t now) {
-  if (x->connect_due > now) return false;
-  x->connect_due = NEVER;
-  return is_unconnected(x) || (x->linked && !xai__curl_was_ready(x));
-}
-
-/* libcurl has an address that does not answer, or waits for its resolver: then look again later. */
-static void look_at_race(net *self, net_exchange *x, uint64_t now) {
-  bool due = x->race_due <= now && x->stage == RACE_NONE && is_unconnected(x);
-  bool resolved = due && xai__curl_has_time(x, CURLINFO_NAMELOOKUP_TIME_T);
-  if (x->race_due <= now) x->race_due = due && !resolved ? now + RACE_AFTER_MS / 10 : NEVER;
-  keep_earliest(self, x->race_due);
-  if (resolved && xai__curl_race_begin(x) == XAI_ERR_NOMEM) {
-    finish(self, x, CURLE_OUT_OF_MEMORY);
-  } else if (x->stage == RACE_RUN) {
-    xai__race_begin(x->race, now);
-    judge_race(self, x);
-  }
-}
-
-/* A server that does not read, or never opens the window, would hold an upload for ever (F22). */
-static bool is_mute(net_exchange *x, uint64_t now) {
-  if (x->upload_due > now) return false;
-  curl_off_t uploaded = 0;
-  curl_easy_getinfo(x->easy, CURLINFO_SIZE_UPLOAD_T, &uploaded);
-  bool moved = uploaded > x->uploaded || !xai__curl_was_ready(x);
-  x->uploaded = uploaded;
-  x->upload_due = (size_t)uploaded < x->request->body.len ? span_from_now(x->request->silence_ms) : NEVER;
-  return !moved && x->upload_due != NEVER && !x->head.ended;
-}
-
 /* Only after the sockets were served: a program that was busy elsewhere must not lose what happened meanwhile. */
 static void end_overdue(net *self) {
   uint64_t now = self->watch_due == NEVER ? 0 : xai__poll_now();
@@ -563,12 +481,8 @@ static void end_overdue(net *self) {
   xai_quiet quiet = xai__quiet_begin();
   for (net_exchange *x = self->active, *next; x != NULL; x = next) {
     next = x->next;
-    x->late = is_late(x, now);
-    x->mute = !x->late && is_mute(x, now);
-    keep_earliest(self, x->connect_due);
-    keep_earliest(self, x->upload_due);
-    if (x->late || x->mute) finish(self, x, CURLE_OPERATION_TIMEDOUT);
-    else look_at_race(self, x, now);
+    CURLcode result = xai__curl_is_overdue(x, now) ? CURLE_OPERATION_TIMEDOUT : xai__curl_race_look(x, now);
+    if (result != CURLE_OK) finish(self, x, result);
   }
   xai__quiet_end(&quiet);
 }
