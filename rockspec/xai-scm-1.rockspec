@@ -44,6 +44,7 @@ build = {
         "core/src/xai_client.c",
         "core/src/xai_curl_end.c",
         "core/src/xai_curl_h2.c",
+        "core/src/xai_curl_limits.c",
         "core/src/xai_curl_race.c",
         "core/src/xai_curl_setup.c",
         "core/src/xai_decimal.c",
