@@ -20,7 +20,7 @@ tidy() {
     $(pkg-config --cflags lua5.4) 2>/dev/null
 }
 
-check luacheck luacheck --quiet --no-color lua spec bench examples/lua bin/xai tools/*.lua rockspec/*.rockspec
+check luacheck luacheck --quiet --no-color lua spec bench examples bin/xai tools/*.lua rockspec/*.rockspec
 check clang-format clang-format --dry-run -Werror "$@"
 check clang-tidy tidy core/src/*.c lua/c/*.c
 check rockspec lua5.4 tools/rockspec.lua

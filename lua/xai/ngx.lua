@@ -1,9 +1,9 @@
 --- nginx with lua-nginx-module: cosockets move the bytes, light threads wait, a timer keeps the time.
 -- SPDX-License-Identifier: MIT
 --
--- `xai.loop` finds this by itself. What nginx decides is set in its configuration: `resolver` (for names),
--- `lua_ssl_trusted_certificate` and `lua_ssl_verify_depth` (https does not work without them), and
--- `lua_socket_log_errors off` (failures are in our errors already).
+-- `xai.loop` finds this by itself. nginx is told in its configuration: `resolver` (for names); https needs
+-- `lua_ssl_trusted_certificate`, `lua_ssl_verify_depth` and `lua_ssl_protocols TLSv1.2 TLSv1.3` (F08, F09); and
+-- `lua_socket_log_errors off` (failures are in our errors already). See examples/nginx/nginx.conf.
 local core = require "xai.core"
 local loop = require "xai.loop"
 local semaphore = require "ngx.semaphore"
