@@ -347,8 +347,8 @@ void sim_body_error(sim_text *out, const sim_answer *plan, uint32_t limit) {
   }
   static const char *const messages[] = {
     "Service temporarily unavailable.",
-    "Too many requests for team t and model grok-4.6. Your team's rate limit is \xe2\x80\x94 Requests per Second "
-    "(actual/limit): 151/150, Requests per Minute (actual/limit): 7204/7200.",
+    ("Too many requests for team t and model grok-4.6. Your team's rate limit is \xe2\x80\x94 Requests per Second "
+     "(actual/limit): 151/150, Requests per Minute (actual/limit): 7204/7200."),
     "Internal error",
     "Incorrect API key provided: xa***Zq.",
   };

@@ -118,8 +118,8 @@ static void F85_a_megabyte_is_checked_within_its_time(void) {
     "{'items':{'type':'string','pattern':'^(a+)+$'}}",
     "{'items':{'pattern':'^(a|aa|b)+$|!'}}",
     "{'items':{'anyOf':[{'pattern':'^(a|aa)+$'},{'pattern':'(x+x+)+y'},{'type':'string','maxLength':99}]}}",
-    "{'$ref':'#/$defs/a','$defs':{'a':{'anyOf':[{'items':{'$ref':'#/$defs/a'}},{'not':{'$ref':'#/$defs/b'}}]},"
-    "'b':{'type':'integer'}},'uniqueItems':true}",
+    ("{'$ref':'#/$defs/a','$defs':{'a':{'anyOf':[{'items':{'$ref':'#/$defs/a'}},{'not':{'$ref':'#/$defs/b'}}]},"
+     "'b':{'type':'integer'}},'uniqueItems':true}"),
   };
   size_t len = 1 << 20, at = 1;
   char *text = malloc(len);
