@@ -29,7 +29,7 @@ enum { GOOD = 0, BAD = 1, HANG_SECONDS = 60 };
 
 /* LuaJIT itself, without any module, loses the array part of a table whose growth meets a lack of memory. */
 #ifdef LUA_JITLIBNAME
-enum { SLACK = 64 };
+enum { SLACK = 256 };
 #else
 enum { SLACK = 0 };
 #endif
@@ -129,6 +129,9 @@ static int arm(lua_State *L) {
   self->armed = false;
   if (!lua_toboolean(L, 1)) return 0;
   become_child(L, self);
+  /* A finalizer that cannot be called for want of memory is never called again: Lua's own rule, so here the
+   * collector runs finalizers only where a script asks for it. */
+  lua_gc(L, LUA_GCSTOP, 0);
   self->armed = lua_isboolean(L, 1);
   return 0;
 }
@@ -160,6 +163,7 @@ static bool works_again(lua_State *L) {
 static int judge(lua_State *L, heap *self, int status) {
   const char *what = "";
   self->armed = false;
+  lua_gc(L, LUA_GCRESTART, 0);
   self->shared->count = self->count;
   bool good = status == 0 || is_memory_error(L);
   if (!good || !works_again(L)) {
