@@ -1,8 +1,8 @@
 /* api.c - the network and the model behind it: takes requests, keeps the ledger, answers as the script says.
  * SPDX-License-Identifier: MIT
  *
- * The ledger tells what is true, whatever the client could know of it: whether the model ran (and so bills), and
- * whether the answer forbids another attempt. A server is honest here: one that says it did not process a
+ * The ledger tells what is true, whatever the client could know of it: whether the model ran (and so bills),
+ * and whether the answer forbids another attempt. A server is honest here: one that says it did not process a
  * request (503, 529, 4xx, an overload inside a 200) did not.
  */
 #include <string.h>

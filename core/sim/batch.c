@@ -1,4 +1,4 @@
-/* batch.c - many seeds, shared among processes; what failed is told with its seed, its step and a short script.
+/* batch.c - many seeds, shared among processes; a failure is told with its seed, its step and a short script.
  * SPDX-License-Identifier: MIT */
 #if !defined(_DEFAULT_SOURCE)
 #define _DEFAULT_SOURCE

@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: MIT
  *
  * Each answer's text is its own: no two attempts say the same, so nothing can be taken for another's.
- * Shapes: api/responses-streaming.md section 3, api/chat-completions.md sections 5-7, api/errors-limits.md 2-3.
+ * Shapes: api/responses-streaming.md section 3, api/chat-completions.md sections 5-7, api/errors-limits.md
+ * sections 2-3.
  */
 #include "sim.h"
 

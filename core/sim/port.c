@@ -1,7 +1,7 @@
 /* port.c - between the program and the client: passes everything on, or stands in for a broken client.
  * SPDX-License-Identifier: MIT
  *
- * A lie changes one thing and leaves the rest as it is, so that the rule it breaks is the one that must notice.
+ * A lie changes one thing and leaves the rest as it is, so that the rule it breaks is the one to notice.
  */
 #include <string.h>
 

@@ -75,40 +75,40 @@ typedef enum sim_wish {
 
 /* One attempt, as the server will treat it. */
 typedef struct sim_answer {
-  uint8_t fate;      /* sim_fate                                                     */
-  uint8_t end;       /* xai_wire_end: of CUT and UNREACHED                           */
-  uint8_t shape;     /* of an error body                                             */
-  uint8_t wish;      /* sim_wish: of STATUS                                          */
-  uint16_t status;   /* of STATUS                                                    */
-  bool executed;     /* the model ran, where the fate leaves that open               */
-  bool crlf;         /* line ends of a stream                                        */
-  bool marker;       /* a stream ends with [DONE]                                    */
-  bool lingers;      /* the connection stays open after the last byte                */
-  uint16_t permille; /* where in the body the fault hits                             */
-  uint16_t piece;    /* bytes fed at once; 0: all                                    */
-  uint32_t delay_ms; /* before the status, or before the fault                       */
-  uint32_t gap_ms;   /* between two pieces                                           */
+  uint8_t fate;      /* sim_fate                                       */
+  uint8_t end;       /* xai_wire_end: of CUT and UNREACHED             */
+  uint8_t shape;     /* of an error body                               */
+  uint8_t wish;      /* sim_wish: of STATUS                            */
+  uint16_t status;   /* of STATUS                                      */
+  bool executed;     /* the model ran, where the fate leaves that open */
+  bool crlf;         /* line ends of a stream                          */
+  bool marker;       /* a stream ends with [DONE]                      */
+  bool lingers;      /* the connection stays open after the last byte  */
+  uint16_t permille; /* where in the body the fault hits               */
+  uint16_t piece;    /* bytes fed at once; 0: all                      */
+  uint32_t delay_ms; /* before the status, or before the fault         */
+  uint32_t gap_ms;   /* between two pieces                             */
 } sim_answer;
 
 /* One call, as its caller will treat it. Times count from the call's start, SIM_NO_TIME: not at all. */
 typedef struct sim_call {
   uint32_t number; /* 1 ...; seeds the answer's text and stays when others are taken out */
   uint32_t start_ms;
-  uint8_t kind; /* sim_kind                                                      */
+  uint8_t kind; /* sim_kind */
   bool retry_unknown;
   uint8_t max_attempts;
-  uint16_t words; /* of the answer                                                */
+  uint16_t words; /* of the answer */
   uint32_t deadline_ms;
-  uint8_t model; /* 0: none; 1 .. SIM_MODELS                                     */
+  uint8_t model; /* 0: none; 1 .. SIM_MODELS */
   int16_t priority;
-  uint64_t tokens;   /* the caller's estimate, never too low; 0: none                */
-  int32_t cancel_ms; /* 0: before anything is sent                                   */
-  int32_t hold_ms;   /* its events are left alone from here ...                      */
-  uint32_t held_ms;  /* ... for so long                                              */
-  int32_t nomem_ms;  /* allocations fail from here: skip so many, then fail so many  */
+  uint64_t tokens;   /* the caller's estimate, never too low; 0: none               */
+  int32_t cancel_ms; /* 0: before anything is sent                                  */
+  int32_t hold_ms;   /* its events are left alone from here ...                     */
+  uint32_t held_ms;  /* ... for so long                                             */
+  int32_t nomem_ms;  /* allocations fail from here: skip so many, then fail so many */
   uint8_t nomem_skip;
   uint8_t nomem_fail;
-  sim_answer answers[SIM_MAX_ATTEMPTS]; /* the last stands for all further ones too  */
+  sim_answer answers[SIM_MAX_ATTEMPTS]; /* the last stands for all further ones too */
 } sim_call;
 
 /* 0: no limit. */
@@ -120,23 +120,23 @@ typedef struct sim_rate {
 typedef struct sim_script {
   uint64_t seed;
   xai_limits limits;
-  uint32_t late_ms;       /* how late the program's loop may come                   */
+  uint32_t late_ms;       /* how late the program's loop may come                    */
   uint32_t read_every_ms; /* events are taken this often; 0: whenever there are some */
   uint32_t read_at_most;  /* at a time; 0: all                                       */
-  uint32_t outage_ms;     /* all attempts meet 503 or nobody from here ...          */
-  uint32_t outage_for_ms; /* ... for so long; 0: no outage                          */
+  uint32_t outage_ms;     /* all attempts meet 503 or nobody from here ...           */
+  uint32_t outage_for_ms; /* ... for so long; 0: no outage                           */
   bool outage_refuses;
-  uint32_t pause_ms; /* the program does not run from here ...                      */
+  uint32_t pause_ms; /* the program does not run from here ... */
   uint32_t paused_ms;
-  int32_t free_ms;    /* the client is freed here, whatever is in flight; SIM_NO_TIME   */
-  bool wall_jumps;    /* the wall clock is anywhere at any time                         */
-  uint16_t meddles;   /* permille of events at which the program cancels, holds or looks  */
-  uint16_t max_calls; /* of the client; 0: its default                                    */
-  bool rates_set;     /* the client is told the rates ...                             */
-  bool rates_learn;   /* ... or it is not, and the server refuses what is beyond them */
+  int32_t free_ms;    /* the client is freed here, whatever is in flight; SIM_NO_TIME    */
+  bool wall_jumps;    /* the wall clock is anywhere at any time                          */
+  uint16_t meddles;   /* permille of events at which the program cancels, holds or looks */
+  uint16_t max_calls; /* of the client; 0: its default                                   */
+  bool rates_set;     /* the client is told the rates ...                                */
+  bool rates_learn;   /* ... or it is not, and the server refuses what is beyond them    */
   bool breaker_off;
   sim_rate rates[SIM_LANES];
-  sim_call *calls; /* in order of start                                              */
+  sim_call *calls; /* in order of start */
   size_t count;
 } sim_script;
 

@@ -97,33 +97,33 @@ enum { SIM_BIG_PIECE = 16 << 10 }; /* bytes fed at once, unless all are */
 typedef enum sim_phase { SIM_TAKEN, SIM_BODY, SIM_OVER } sim_phase;
 
 typedef struct sim_exchange {
-  uint32_t id;    /* of the wire                                                      */
-  uint32_t index; /* in the pool                                                      */
-  uint32_t call;  /* index of its track                                               */
-  int attempt;    /* 0 ...                                                            */
+  uint32_t id;    /* of the wire        */
+  uint32_t index; /* in the pool        */
+  uint32_t call;  /* index of its track */
+  int attempt;    /* 0 ...              */
   sim_answer plan;
   sim_phase phase;
-  bool executed;    /* the model ran: this is billed                                   */
-  bool forbids;     /* the answer forbids another attempt                              */
-  bool clean_end;   /* the body ended as its framing said                              */
-  bool honest;      /* the answer is whole and right when all of it arrives            */
-  uint32_t limit;   /* refused because of this rate; 0: not                              */
-  uint32_t wish_ms; /* the wait that was asked                                        */
+  bool executed;    /* the model ran: this is billed                        */
+  bool forbids;     /* the answer forbids another attempt                   */
+  bool clean_end;   /* the body ended as its framing said                   */
+  bool honest;      /* the answer is whole and right when all of it arrives */
+  uint32_t limit;   /* refused because of this rate; 0: not                 */
+  uint32_t wish_ms; /* the wait that was asked                              */
   uint64_t taken_at;
   uint64_t over_at;
-  uint64_t linger_from; /* its call ended here                                        */
-  uint32_t pieces;      /* small ones, sent                                                  */
-  uint32_t again_ms;    /* before refused bytes are offered again                        */
+  uint64_t linger_from; /* its call ended here                    */
+  uint32_t pieces;      /* small ones, sent                       */
+  uint32_t again_ms;    /* before refused bytes are offered again */
   sim_text body;
-  size_t at;        /* bytes taken by the client                                      */
-  size_t comments;  /* bytes sent beside the body                                       */
-  size_t stop;      /* where the fault hits                                           */
-  size_t whole_at;  /* complete from here on                                          */
-  size_t finish_at; /* complete from here on if the body then ends cleanly            */
-  size_t usage_at;  /* the usage was sent                                             */
-  size_t biggest;   /* event, in bytes                                                */
-  uint32_t events;  /* in the body                                                    */
-  sim_text text;    /* what the model said                                            */
+  size_t at;        /* bytes taken by the client                           */
+  size_t comments;  /* bytes sent beside the body                          */
+  size_t stop;      /* where the fault hits                                */
+  size_t whole_at;  /* complete from here on                               */
+  size_t finish_at; /* complete from here on if the body then ends cleanly */
+  size_t usage_at;  /* the usage was sent                                  */
+  size_t biggest;   /* event, in bytes                                     */
+  uint32_t events;  /* in the body                                         */
+  sim_text text;    /* what the model said                                 */
   uint64_t input_tokens, output_tokens;
 } sim_exchange;
 
@@ -133,22 +133,22 @@ enum { SIM_MAX_ROWS = 16 };
 
 typedef struct sim_track {
   const sim_call *plan;
-  xai_call_id id; /* 0: not started, or it could not be                               */
-  uint64_t order; /* of its start                                                     */
-  bool open;      /* started, its END not seen                                        */
+  xai_call_id id; /* 0: not started, or it could not be */
+  uint64_t order; /* of its start                       */
+  bool open;      /* started, its END not seen          */
   bool held;
-  bool stood_in_line; /* for a rate limit, when the last turn was over                   */
+  bool stood_in_line; /* for a rate limit, when the last turn was over */
   uint64_t started_at;
   uint64_t deadline_at;
-  uint64_t cancelled_at;            /* SIM_NEVER: not                                            */
-  uint64_t failed_before;           /* failed allocations before it                             */
-  sim_exchange *rows[SIM_MAX_ROWS]; /* what the wire saw, in order                    */
+  uint64_t cancelled_at;            /* SIM_NEVER: not               */
+  uint64_t failed_before;           /* failed allocations before it */
+  sim_exchange *rows[SIM_MAX_ROWS]; /* what the wire saw, in order  */
   int row_count;
-  size_t text_seen;  /* bytes of text events, all of them the model's             */
-  bool text_broken;  /* half a character was cut off                              */
-  int64_t sequence;  /* of the last event                                         */
-  int retries;       /* RETRY events                                              */
-  size_t since_hold; /* bytes taken since it is held                              */
+  size_t text_seen;  /* bytes of text events, all of them the model's */
+  bool text_broken;  /* half a character was cut off                  */
+  int64_t sequence;  /* of the last event                             */
+  int retries;       /* RETRY events                                  */
+  size_t since_hold; /* bytes taken since it is held                  */
   uint64_t let_go_at;
 } sim_track;
 
@@ -159,13 +159,13 @@ typedef struct sim_lane {
 
 typedef struct sim_port {
   sim_lie lie;
-  bool keeps;        /* an event waits to be given              */
-  xai_event event;   /* ... this one                            */
-  xai_result result; /* a changed one                           */
+  bool keeps;        /* an event waits to be given */
+  xai_event event;   /* ... this one               */
+  xai_result result; /* a changed one              */
   xai_attempt attempts[SIM_MAX_ROWS];
-  char data[4096];          /* of an event that is given late   */
-  xai_wire_request request; /* to be given again                */
-  int extra;                /* so many more times               */
+  char data[4096];          /* of an event that is given late */
+  xai_wire_request request; /* to be given again              */
+  int extra;                /* so many more times             */
   void *stolen[64];
   size_t stolen_count;
 } sim_port;
@@ -184,36 +184,36 @@ typedef struct sim {
   uint64_t now;
   uint64_t began;
   uint64_t step;
-  uint64_t last_step; /* stop there; SIM_NEVER: at the end                            */
+  uint64_t last_step; /* stop there; SIM_NEVER: at the end */
   bool trace;
-  sim_track *tracks; /* one for each call of the script                               */
+  sim_track *tracks; /* one for each call of the script */
   size_t track_room;
-  uint32_t *open; /* indices of open tracks                                           */
+  uint32_t *open; /* indices of open tracks */
   size_t open_count;
-  size_t started; /* calls whose start is past                                        */
+  size_t started; /* calls whose start is past */
   sim_exchange **pool;
   size_t pool_len;
-  sim_exchange **idle; /* exchanges not in use                                        */
+  sim_exchange **idle; /* exchanges not in use */
   size_t idle_count;
-  uint32_t *lingering; /* pool indices: of ended calls, still live                    */
+  uint32_t *lingering; /* pool indices: of ended calls, still live */
   size_t lingering_count;
   sim_window starts, retries;
   sim_lane lanes[SIM_LANES];
-  bool taught;           /* an answer spoke of a rate                                         */
-  uint64_t failures;     /* attempts that the breaker may count                            */
-  uint64_t asleep_until; /* the program stands still                                  */
+  bool taught;           /* an answer spoke of a rate                                  */
+  uint64_t failures;     /* attempts that the breaker may count                        */
+  uint64_t asleep_until; /* the program stands still                                   */
   uint64_t prompt_from;  /* it has come and read in time since; SIM_NEVER: it does not */
-  bool read_due;         /* the program looks for events this turn                    */
-  bool drained;          /* ... and has taken all                                     */
-  bool freed;            /* the client is gone before its time                        */
-  uint64_t events;       /* taken                                                   */
-  size_t spent_memory;   /* of the call whose end was taken last                     */
-  uint32_t idle_turns;   /* in a row, at one moment                                   */
+  bool read_due;         /* the program looks for events this turn                     */
+  bool drained;          /* ... and has taken all                                      */
+  bool freed;            /* the client is gone before its time                         */
+  uint64_t events;       /* taken                                                      */
+  size_t spent_memory;   /* of the call whose end was taken last                       */
+  uint32_t idle_turns;   /* in a row, at one moment                                    */
   sim_port port;
   sim_stats stats;
-  size_t seconds; /* of the histograms; 0: none are kept                              */
+  size_t seconds; /* of the histograms; 0: none are kept */
   uint32_t *requests_by_second, *complete_by_second;
-  sim_rule broken; /* the first rule that did not hold                                */
+  sim_rule broken; /* the first rule that did not hold */
   uint64_t broken_at;
   char why[400];
 } sim;
@@ -226,13 +226,13 @@ void sim_deinit(sim *s);
 
 /* ---- caller.c: the program that uses the client */
 
-void sim_caller_plan(sim *s); /* enters the script into the agenda                     */
+void sim_caller_plan(sim *s); /* enters the script into the agenda */
 void sim_caller_do(sim *s, const sim_date *date);
-void sim_caller_read(sim *s); /* takes events as the script says                       */
+void sim_caller_read(sim *s); /* takes events as the script says */
 
 /* ---- api.c: the network and the model behind it */
 
-void sim_api_take(sim *s); /* all requests that wait                                   */
+void sim_api_take(sim *s); /* all requests that wait */
 void sim_api_do(sim *s, const sim_date *date);
 void sim_api_forget(sim *s, sim_exchange *x);
 
@@ -243,7 +243,7 @@ void sim_rates_deinit(sim *s);
 /* Beyond what the server allows? Then the limit that it names; else 0. Before the request is counted. */
 uint32_t sim_rates_refuses(sim *s, const sim_call *call);
 void sim_rates_take(sim *s, const sim_track *track, const sim_exchange *x);
-void sim_rates_step(sim *s); /* after every turn                                             */
+void sim_rates_step(sim *s); /* after every turn */
 void sim_rates_end(sim *s, const sim_track *track, const xai_result *result);
 
 /* ---- body.c: the bytes of an answer, its text, its usage and where it is whole */
@@ -263,12 +263,12 @@ void sim_check_request(sim *s, const sim_track *track, const sim_exchange *x);
 void sim_check_event(sim *s, sim_track *track, const xai_event *event);
 void sim_check_so_far(sim *s, const sim_track *track);
 void sim_check_end(sim *s, sim_track *track, const xai_result *result);
-void sim_check_step(sim *s);  /* after every turn                                      */
-void sim_check_freed(sim *s); /* after the client is gone                              */
+void sim_check_step(sim *s);  /* after every turn         */
+void sim_check_freed(sim *s); /* after the client is gone */
 
 /* ---- port.c: between the program and the client; passes everything on, or lies */
 
-xai_client *sim_port_open(sim *s, xai_config *config); /* adds the script's rates           */
+xai_client *sim_port_open(sim *s, xai_config *config); /* adds the script's rates */
 xai_call_id sim_port_start(sim *s, const xai_request *request, xai_error *err);
 void sim_port_cancel(sim *s, xai_call_id id);
 void sim_port_hold(sim *s, xai_call_id id, bool hold);
@@ -277,20 +277,20 @@ int64_t sim_port_timeout(const sim *s);
 bool sim_port_request(sim *s, xai_wire_request *out);
 void sim_port_header(sim *s, uint32_t exchange, const char *name, const char *value);
 bool sim_port_live(const sim *s, uint32_t exchange);
-void sim_port_free(sim *s);    /* the client, and what a lie has kept                       */
-void sim_port_cleanup(sim *s); /* what a lie has kept beyond that                           */
+void sim_port_free(sim *s);    /* the client, and what a lie has kept */
+void sim_port_cleanup(sim *s); /* what a lie has kept beyond that     */
 int64_t sim_port_tokens(const sim *s, const xai_json *response, const char *key, const char *chat_key);
 
 /* ---- batch.c: many seeds, in several processes */
 
 typedef struct sim_batch {
-  uint64_t from;        /* the first seed; the others follow                                */
-  const uint64_t *list; /* instead of `from`: so many seeds                               */
-  uint64_t seeds;       /* at most so many                                                  */
-  uint64_t calls;       /* stop after so many, over all jobs                                */
-  uint32_t seconds;     /* ... or after so long                                             */
-  uint32_t jobs;        /* processes                                                        */
-  uint64_t progress;    /* a line each time so many calls are done; 0: none                 */
+  uint64_t from;        /* the first seed; the others follow                */
+  const uint64_t *list; /* instead of `from`: so many seeds                 */
+  uint64_t seeds;       /* at most so many                                  */
+  uint64_t calls;       /* stop after so many, over all jobs                */
+  uint32_t seconds;     /* ... or after so long                             */
+  uint32_t jobs;        /* processes                                        */
+  uint64_t progress;    /* a line each time so many calls are done; 0: none */
   uint64_t passed, failed;
   sim_stats stats;
   double took_s, processor_s;

@@ -9,10 +9,10 @@
 
 /* ---- chance: the same numbers for the same seed, on every machine */
 
-uint64_t sim_mix(uint64_t a, uint64_t b);            /* two numbers to one, scrambled          */
-uint32_t sim_random(uint64_t *state);                /* 32 uniform bits                         */
-uint32_t sim_below(uint64_t *state, uint32_t below); /* 0 .. below-1; 0 for 0         */
-uint32_t sim_between(uint64_t *state, uint32_t least, uint32_t most); /* both included          */
+uint64_t sim_mix(uint64_t a, uint64_t b);                             /* two numbers to one, scrambled */
+uint32_t sim_random(uint64_t *state);                                 /* 32 uniform bits               */
+uint32_t sim_below(uint64_t *state, uint32_t below);                  /* 0 .. below-1; 0 for 0         */
+uint32_t sim_between(uint64_t *state, uint32_t least, uint32_t most); /* both included */
 bool sim_permille(uint64_t *state, uint32_t permille);
 
 /* ---- the agenda: what happens when. Equal moments keep the order in which they were entered. */
@@ -20,9 +20,9 @@ bool sim_permille(uint64_t *state, uint32_t permille);
 typedef struct sim_date {
   uint64_t at;
   uint64_t order;
-  int what;     /* of the owner's own enum   */
-  uint32_t who; /* likewise                  */
-  uint32_t id;  /* likewise                  */
+  int what;     /* of the owner's own enum */
+  uint32_t who; /* likewise                */
+  uint32_t id;  /* likewise                */
 } sim_date;
 
 typedef struct sim_agenda {
@@ -42,7 +42,7 @@ void sim_agenda_deinit(sim_agenda *agenda);
 
 typedef struct sim_window {
   uint64_t span_ms;
-  uint64_t total; /* of the weights within the span      */
+  uint64_t total; /* of the weights within the span */
   size_t room, first, len;
   struct sim_moment {
     uint64_t at, weight;
