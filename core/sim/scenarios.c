@@ -136,7 +136,8 @@ static void learn(sim *s, uint64_t *passed, uint64_t *failed) {
 void sim_scenarios(uint64_t *passed, uint64_t *failed) {
   sim s = {.last_step = SIM_NEVER};
   same_for_all(&s, "timeouts, no breaker", SIM_FATE_SILENT, XAI_WIRE_DONE, passed, failed);
-  same_for_all(&s, "resets before an answer, no breaker", SIM_FATE_RESET_EARLY, XAI_WIRE_RESET, passed, failed);
+  same_for_all(&s, "resets before an answer, no breaker", SIM_FATE_RESET_EARLY, XAI_WIRE_RESET, passed,
+               failed);
   same_for_all(&s, "resets within an answer, no breaker", SIM_FATE_CUT, XAI_WIRE_RESET, passed, failed);
   outage(&s, "503", false, passed, failed);
   outage(&s, "connections refused", true, passed, failed);
