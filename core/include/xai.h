@@ -808,8 +808,8 @@ typedef enum xai_host_end_kind {
   XAI_HOST_TLS_TIMEOUT      /* no handshake in time                                                  */
 } xai_host_end_kind;
 
-/* The next request that nobody has taken; XAI_MORE when none. Look after each start and step, and after each
- * event of type RETRY. */
+/* The next request that nobody has taken; XAI_MORE when none. Look after each start, step, feed and end: any of them
+ * may begin an attempt of some call. *out is filled; `host` is borrowed from the client. */
 XAI_API xai_code xai_host_next(xai_client *client, xai_host_request *out);
 /* Is this exchange still wanted? False after a cancel, a limit or its end. */
 XAI_API bool xai_host_live(const xai_client *client, uint32_t id);
