@@ -264,7 +264,7 @@ static void check_attempt(sim *s, const sim_track *track, const sim_exchange *x,
 
 static void check_account(sim *s, const sim_track *track, const xai_result *result) {
   size_t seen = (size_t)track->row_count, told = result->attempt_count;
-  /* The last one may have been given up before it left: cancelled, without memory, turned away at the gate. */
+  /* The last one may have ended before it left: cancelled, without memory, turned away at the gate. */
   const xai_attempt *last = told ? &result->attempts[told - 1] : NULL;
   bool unsent = last && (last->code == XAI_ERR_CANCELLED || last->code == XAI_ERR_NOMEM ||
                          strcmp(last->phase, "queue") == 0);

@@ -1,8 +1,8 @@
 /* rates.c - rate limits as the server sees them, the line before them, and the breaker's evidence.
  * SPDX-License-Identifier: MIT
  *
- * Where the client was told the limits, no true span may see more than they allow, on the wire: what the client
- * thinks of it does not count. Where it was not, the server refuses what is beyond, and names the limit.
+ * Where the client was told the limits, no true span may see more than they allow, on the wire: what the
+ * client thinks of it does not count. Where it was not, the server refuses what is beyond, and names the limit.
  */
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* run.c - one run from its first turn to the end.
  * SPDX-License-Identifier: MIT
  *
- * A turn is what a program's loop does: sleep until something is due, do it, step the client, take its events.
+ * A turn is what a program's loop does: sleep until something is due, do it, step the client, take events.
  * Time jumps from one moment at which something is due to the next.
  */
 #include <stdlib.h>

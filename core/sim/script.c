@@ -1,8 +1,8 @@
 /* script.c - draws what will happen in a run.
  * SPDX-License-Identifier: MIT
  *
- * Each run has moods of its own: which faults exist at all, how frequent they are, how the caller behaves. Runs
- * in which few things go wrong, but often, find more than runs in which everything does a little.
+ * Each run has moods of its own: which faults exist at all, how frequent they are, how the caller behaves.
+ * Runs in which few things go wrong, but often, find more than runs in which everything does a little.
  */
 #include "script.h"
 

@@ -1,8 +1,8 @@
 /* shrink.c - makes a script that breaks a rule as short as it can be, by taking out what is not needed.
  * SPDX-License-Identifier: MIT
  *
- * First calls, in halves, quarters and so on (delta debugging), then the oddities of the program, then those of
- * each call and attempt. A change stays if the same rule is broken without it.
+ * First calls, in halves, quarters and so on (delta debugging), then the oddities of the program, then those
+ * of each call and attempt. A change stays if the same rule is broken without it.
  */
 #include <string.h>
 

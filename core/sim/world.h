@@ -1,4 +1,4 @@
-/* world.h - what a simulated run stands on: a virtual clock, seeded chance, an agenda, an allocator that counts.
+/* world.h - what a simulated run stands on: seeded chance, an agenda in virtual time, memory that is counted.
  * SPDX-License-Identifier: MIT */
 #ifndef SIM_WORLD_H
 #define SIM_WORLD_H
