@@ -7,7 +7,7 @@
 
 #include "sim.h"
 
-enum { FEW_SEEDS = 200 };
+enum { FEW_SEEDS = 100 };
 
 static const char usual_corpus[] = "core/sim/seeds.txt";
 
@@ -19,7 +19,7 @@ typedef struct options {
 } options;
 
 static const char usage[] =
-  "simulate                      the corpus, the self-test, the scenarios and a few hundred fixed seeds\n"
+  "simulate                      the corpus, the self-test, the scenarios and a hundred fixed seeds\n"
   "simulate --seed N             one seed; --step K stops there, --trace tells each step, --shrink the shortest\n"
   "                              script that still fails\n"
   "simulate --corpus FILE        all seeds of a file        --self-test   lies that must be caught\n"
