@@ -126,12 +126,16 @@ typedef struct decoder {
   int bit_count;
 } decoder;
 
+/* RFC 4648, both alphabets. */
+static const signed char sextets[128] = {
+  -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+  -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 62, -1, 62, -1, 63, 52, 53, 54, 55,
+  56, 57, 58, 59, 60, 61, -1, -1, -1, -1, -1, -1, -1, 0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12,
+  13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, -1, -1, -1, -1, 63, -1, 26, 27, 28, 29, 30, 31, 32,
+  33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, -1, -1, -1, -1, -1};
+
 static int sextet(int c) {
-  if (c >= 'A' && c <= 'Z') return c - 'A';
-  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-  if (c >= '0' && c <= '9') return c - '0' + 52;
-  if (c == '+' || c == '-') return 62;
-  return c == '/' || c == '_' ? 63 : NOTHING;
+  return c >= 0 && c < 128 ? sextets[c] : NOTHING;
 }
 
 static int next_hex(reader *r) {
@@ -174,7 +178,7 @@ static bool begin(decoder *d, way how, const unsigned char *at, const unsigned c
 /* ---- a known secret */
 
 static unsigned pair_hash(int first, int second) {
-  return ((unsigned)first * 37u + (unsigned)second) & 4095u;
+  return ((unsigned)first * 37u + (unsigned)second) & 2047u;
 }
 
 static bool pair_known(const xai_redactor *redactor, int first, int second) {
@@ -182,10 +186,25 @@ static bool pair_known(const xai_redactor *redactor, int first, int second) {
   return redactor->pairs[hash >> 3] >> (hash & 7) & 1;
 }
 
+static bool byte_known(const xai_redactor *redactor, int byte) {
+  return redactor->bytes[byte >> 3] >> (byte & 7) & 1;
+}
+
+/* Escapes and what is invisible begin with one of these. */
+static bool is_lead(unsigned char c) {
+  if (c >= 0x80) return c == 0xC2 || c == 0xE2 || c == 0xEF;
+  return c == '%' || c == '&' || c == '\\' || c == '\r' || c == '\n';
+}
+
 void xai__redactor_init(xai_redactor *redactor, xai_str secret) {
   *redactor = (xai_redactor){.secret = secret};
   if (secret.len < SHORTEST) return;
   redactor->least = secret.len >= LONG ? LONG_PIECE : secret.len;
+  for (size_t i = 0; i < secret.len; i++) {
+    unsigned char c = (unsigned char)secret.ptr[i];
+    redactor->bytes[c >> 3] |= (unsigned char)(1u << (c & 7));
+    redactor->odd = redactor->odd || is_lead(c);
+  }
   for (size_t i = 0; i + 1 < secret.len; i++) {
     unsigned hash = pair_hash((unsigned char)secret.ptr[i], (unsigned char)secret.ptr[i + 1]);
     redactor->pairs[hash >> 3] |= (unsigned char)(1u << (hash & 7));
@@ -224,15 +243,48 @@ static const unsigned char *find(const xai_redactor *redactor, way how, const un
   return best;
 }
 
+#define WAY(how) (1u << (how))
+#define EVERY_WAY (WAY(WAYS) - 1)
+
+/* The four characters as base64: which of the three alignments may begin here. */
+static unsigned base64_from(const xai_redactor *redactor, const unsigned char *at) {
+  int a = sextet(at[0]), b = sextet(at[1]), c = sextet(at[2]), d = sextet(at[3]);
+  if (a < 0 || b < 0 || c < 0) return 0;
+  unsigned ways = 0, bits = (unsigned)(a << 18 | b << 12 | c << 6 | (d < 0 ? 0 : d));
+  for (unsigned i = 0; i < 3; i++) {
+    int first = (int)(bits >> (16 - 2 * i) & 0xff), second = (int)(bits >> (8 - 2 * i) & 0xff);
+    if (pair_known(redactor, first, second)) ways |= WAY(WAY_BASE64_0) << i;
+  }
+  return ways;
+}
+
+/* The ways worth a try at this byte, by a glance at it and the next three; nearly always none. */
+static unsigned ways_from(const xai_redactor *redactor, const unsigned char *at, const unsigned char *end) {
+  if (end - at < 4 || is_lead(at[0]) || is_lead(at[1]) || is_lead(at[2]) || is_lead(at[3])) return EVERY_WAY;
+  unsigned ways = base64_from(redactor, at);
+  if (pair_known(redactor, at[0], at[1])) ways |= WAY(WAY_SPELT);
+  int high = hex_digit(at[0]), low = hex_digit(at[1]);
+  if (high >= 0 && low >= 0 && byte_known(redactor, high * 16 + low)) ways |= WAY(WAY_HEX);
+  return ways;
+}
+
+static const unsigned char *find_any(const xai_redactor *redactor, const unsigned char *at,
+                                     const unsigned char *end) {
+  const unsigned char *best = NULL;
+  unsigned ways = ways_from(redactor, at, end);
+  if (redactor->odd) ways |= WAY(WAY_PLAIN); /* else it is the same as spelt */
+  for (int how = 0; ways >> how != 0; how++) {
+    const unsigned char *found = ways >> how & 1 ? find(redactor, (way)how, at, end) : NULL;
+    if (found != NULL && (best == NULL || found > best)) best = found;
+  }
+  return best;
+}
+
 void xai__redactor_apply(const xai_redactor *redactor, char *text, size_t len) {
   if (redactor->least == 0 || len < redactor->least) return;
   unsigned char *at = (unsigned char *)text, *end = at + len;
   while (at < end) {
-    const unsigned char *stop = NULL;
-    for (int how = 0; how < WAYS; how++) {
-      const unsigned char *found = find(redactor, (way)how, at, end);
-      if (found != NULL && (stop == NULL || found > stop)) stop = found;
-    }
+    const unsigned char *stop = find_any(redactor, at, end);
     if (stop == NULL) {
       at++;
       continue;
@@ -244,6 +296,7 @@ void xai__redactor_apply(const xai_redactor *redactor, char *text, size_t len) {
 
 void xai__redact_secret(char *text, size_t len, xai_str secret) {
   xai_redactor redactor;
+  if (secret.len < SHORTEST || len < SHORTEST) return;
   xai__redactor_init(&redactor, secret);
   xai__redactor_apply(&redactor, text, len);
   xai__redactor_deinit(&redactor);

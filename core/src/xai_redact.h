@@ -12,7 +12,9 @@
 typedef struct xai_redactor {
   xai_str secret;
   size_t least;             /* so many of its bytes in a row are masked; 0: none are */
-  unsigned char pairs[512]; /* which two bytes follow each other in it, as hashes    */
+  bool odd;                 /* it holds characters that escapes begin with           */
+  unsigned char bytes[32];  /* which bytes it has, a bit each                        */
+  unsigned char pairs[256]; /* which two follow each other, as hashes                */
 } xai_redactor;
 
 /* A secret of 20 bytes or more is masked in pieces, too: wherever 8 of its bytes or more stand in a row, because a
