@@ -3,6 +3,7 @@
 local errors = require "xai.error"
 local schemas = require "xai.schema"
 
+--- @class xai.Partial
 local Partial = {}
 local mt = { __name = "xai.partial", __index = Partial }
 
