@@ -550,12 +550,14 @@ XAI_API xai_client *xai_client_new(const xai_config *config, xai_error *err);
  * another function of this client is at work (F100). */
 XAI_API void xai_client_free(xai_client *client);
 
-/* Another key from now on; ptr NULL: none. Calls that have started keep theirs, for their further attempts, too. The
- * client's copy lies in pages of its own that are locked into memory (where the system allows it), not part of core
- * dumps, empty in a forked child, and wiped when the last call with it is over. While an attempt runs libcurl has
- * two more copies, of which we wipe one (the list of headers); the other, its send buffer, is freed as it is. name: as
- * key_name, NULL: as before. Errors: XAI_ERR_KEY, XAI_ERR_ARG (the name), XAI_ERR_NOMEM, XAI_ERR_STATE; the old key
- * then stays. Source: faults.md R8. */
+/* Another key from now on; ptr NULL: none. Calls that have started keep theirs, for their further attempts, too.
+ * Ours is one copy in pages of its own, which are locked into memory (where the system allows it), no part of core
+ * dumps, empty in a forked child, and wiped when the last call with it is over. Where pages cannot be had it lies in
+ * memory of the allocator, and is wiped all the same. While an attempt runs the list of headers made for libcurl holds
+ * another, which we wipe. NOT ours are the buffers that libcurl sends from: it frees them as they are, one for each
+ * request, and until that memory is used again a core dump may hold what they held. A program that must not let that
+ * happen forbids core dumps. name: as key_name, NULL: as before. Errors: XAI_ERR_KEY, XAI_ERR_ARG (the name),
+ * XAI_ERR_NOMEM, XAI_ERR_STATE; the old key then stays. Source: faults.md R8. */
 XAI_API xai_code xai_client_set_key(xai_client *client, xai_str key, const char *name, xai_error *err);
 
 /* One turn of the crank: moves bytes, fires timers. Waits at most wait_ms for something to happen; 0
