@@ -126,6 +126,29 @@ describe("xai.log", function()
     assert.equal("cancelled", err.kind)
   end)
 
+  it("tells how many lines were lost when nobody takes them, and goes on", function()
+    local core = require "xai.core"
+    local handle = assert(core.client { transport = "scripted", clock = "manual", base_url = "http://w/v1", seed = 1,
+      log_level = "debug" })
+    local function play()
+      local id = assert(handle:start { path = "/models" })
+      local wire = assert(handle:wire_next())
+      handle:wire_finish(wire.id, "refused")
+      handle:cancel(id)
+      while handle:next() do end -- luacheck: ignore 542
+    end
+    for _ = 1, 1000 do play() end
+    local bytes, last = 0, nil
+    for line in handle.log_next, handle do bytes, last = bytes + #line, line end
+    assert.is_true(bytes > 128 * 1024 and bytes < 256 * 1024)
+    assert.truthy(last:find "^level=warn event=lost lines=%d+$")
+    play()
+    assert.truthy(handle:log_next():find("event=start", 1, true))
+    handle:close()
+    for line in handle.log_next, handle do last = line end
+    assert.truthy(last:find("event=close", 1, true))
+  end)
+
   it("loses no line of many that come at once, up to 256 KiB", function()
     local client, lines = logged({ otherwise = { json = {} } }, { log_level = "debug" })
     local n = 200

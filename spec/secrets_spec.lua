@@ -57,7 +57,10 @@ end
 local function ask(client, streamed)
   if not streamed then return client:respond "hello" end
   local stream = assert(client:stream "hello")
-  for _ in stream:events() do end -- luacheck: ignore 542
+  for event in stream:events() do
+    local _ = event.data -- decoded when it is looked at
+    clean(canary.dump(event))
+  end
   return stream:result()
 end
 
