@@ -1,6 +1,7 @@
 --- An answer's text read as JSON while it comes: the value so far, and why it will not become a good one.
 -- SPDX-License-Identifier: MIT
 local errors = require "xai.error"
+local responses = require "xai.response"
 local schemas = require "xai.schema"
 
 --- @class xai.Partial
@@ -66,7 +67,7 @@ end
 -- better by its own error than by what is missing of the text.
 local function finish(self, call)
   self.ended = true
-  local text = call.value and call.value:text()
+  local text = responses.is(call.value) and call.value:text()
   if text and text ~= table.concat(call.parts) then
     restart(self)
     feed(self, text)
