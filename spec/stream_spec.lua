@@ -437,11 +437,13 @@ describe("stream:partial", function()
   end)
 
   it("is that of the whole answer where this says something else than its deltas", function()
-    local list = helper.stream { "[1," }
+    local list = helper.stream { "[1", "," }
     list[#list].response = helper.response "[1,2]"
     local stream = assert(helper.client({ { sse = list } }):stream "x")
-    assert.same({ "[1]" }, follow(stream))
+    assert.same({ "[]", "[1]" }, follow(stream))
     assert.equal("[1,2]", stream:result():text())
+    assert.same({ 1, 2 }, (stream:partial()))
+    assert.equal("[1,", stream:text())
     assert.same({ 1, 2 }, (stream:partial()))
   end)
 

@@ -50,6 +50,7 @@ end
 --- Read the pieces of text that were not read yet.
 --- @param parts string[]
 function Partial:catch_up(parts)
+  if self.ended then return end
   for i = self.taken + 1, #parts do feed(self, parts[i]) end
   self.taken = #parts
 end
@@ -82,7 +83,7 @@ end
 --- @return any value
 --- @return xai.Error? reason
 function Partial:read(call)
-  if not self.ended then self:catch_up(call.parts) end
+  self:catch_up(call.parts)
   if call.done and not self.ended then finish(self, call) end
   local value, err = self.checker:value()
   if err then return nil, err end
