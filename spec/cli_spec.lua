@@ -366,6 +366,17 @@ describe("xai doctor", function()
   fails("an answer that is not the API's", "service +the answer is not JSON", { text = "<html>login</html>",
     headers = { ["content-type"] = "text/html" } })
 
+  it("says from which file the key is read, or why it cannot be", function()
+    local status, text = examine({ json = models, headers = { date = date(0) } },
+      { environment = { XAI_API_KEY_FILE = "/run/secrets/key" } })
+    assert.equal(0, status)
+    assert.truthy(text:find("ok    key +is read from /run/secrets/key"), text)
+    local _, unread = xai.new { api_key_file = "/nowhere/key" }
+    local host = fake({}, { no_client = unread, environment = { XAI_API_KEY_FILE = "/nowhere/key" } })
+    assert.equal(1, cli.main({ "doctor" }, host))
+    assert.truthy(said(host):find("FAIL  key +no usable API key: cannot read /nowhere/key: No such file"), said(host))
+  end)
+
   it("fails for a missing key, and tries nothing then", function()
     local _, no_key = xai.new { api_key = "" }
     local status, text = examine(nil, { no_client = no_key })
