@@ -164,18 +164,6 @@ static size_t whole_characters(xai_str text, size_t len) {
   return len;
 }
 
-void xai__str_mask(char *text, size_t len, xai_str secret) {
-  if (secret.len < 6) return;
-  for (size_t at = 0; at + secret.len <= len;) {
-    char *hit = memchr(text + at, secret.ptr[0], len - secret.len + 1 - at);
-    if (hit == NULL) return;
-    at = (size_t)(hit - text);
-    bool same = memcmp(hit, secret.ptr, secret.len) == 0;
-    if (same) memset(hit, '*', secret.len);
-    at += same ? secret.len : 1;
-  }
-}
-
 void xai__str_copy(char *to, size_t size, xai_str from) {
   if (size == 0) return;
   size_t len = whole_characters(from, size - 1);

@@ -35,8 +35,6 @@ bool xai__str_ends(xai_str a, const char *suffix);
 bool xai__str_has(xai_str a, const char *needle); /* anywhere                */
 bool xai__str_has_nocase(xai_str a, const char *needle);
 xai_str xai__str_trim(xai_str a); /* spaces, tabs, CR, LF          */
-/* Overwrite every occurrence of `secret` with '*'; nothing if it is shorter than 6 bytes. */
-void xai__str_mask(char *text, size_t len, xai_str secret);
 /* Copy into a fixed array, cut at a UTF-8 character's end; control characters become spaces, bytes that are no
  * UTF-8 '?'. */
 void xai__str_copy(char *to, size_t size, xai_str from);

@@ -173,8 +173,22 @@ static void name_key(xai_call *call) {
     xai__key_ending(err->key, sizeof err->key, xai__call_authorization(call));
 }
 
+/* By its name a header of the caller's holds a secret, such as a gateway's key. */
+static bool is_secret(xai_str name) {
+  static const char *const endings[] = {"authorization", "api-key", "apikey", "token", "secret", "cookie"};
+  for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+    size_t len = strlen(endings[i]);
+    if (name.len < len) continue;
+    if (xai__str_eq_nocase((xai_str){name.ptr + name.len - len, len}, endings[i])) return true;
+  }
+  return false;
+}
+
 static void keep_key_out(xai_call *call) {
-  xai__answer_clean(&call->answer, xai__key_secret(xai__call_authorization(call)));
+  const xai_request_copy *request = &call->request;
+  for (size_t i = 0; i < request->header_count; i++)
+    if (is_secret(xai_str_of(request->headers[i].name)))
+      xai__answer_clean(&call->answer, xai__key_secret(xai_str_of(request->headers[i].value)));
   name_key(call);
 }
 

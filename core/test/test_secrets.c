@@ -16,6 +16,7 @@
 #include "xai_key.h"
 
 #define JSON "application/json"
+#define CHECK_HAS_NOT(text, part) CHECK(strstr(text, part) == NULL)
 #define DONE "{\"id\":\"r\",\"object\":\"response\",\"status\":\"completed\",\"output\":[]}"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -521,6 +522,28 @@ static void F130_F131_sings_nowhere(void) {
   CHECK(lines > (under_valgrind() ? 40 : 200));
 }
 
+/* A gateway in between has keys of its own. */
+static void R8_masks_what_the_headers_of_a_caller_hold(void) {
+  static const char *const names[] = {"x-api-key", "Api-Key", "X-Auth-Token", "Cookie",
+                                      "Proxy-Authorization"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    wire w;
+    wire_open(&w);
+    const xai_header header = {names[i], "gw-9f8e7d6c5b4a39281706"};
+    xai_request request = XAI_REQUEST_INIT;
+    request.path = "/models";
+    request.headers = &header;
+    request.header_count = 1;
+    CHECK(xai_call_start(w.client, &request, NULL).id != 0);
+    wire_answer(&w, 403, JSON,
+                "{\"error\":\"gw-9f8e7d6c5b4a39281706 (Z3ctOWY4ZTdkNmM1YjRhMzkyODE3MDY=) may not\"}");
+    CHECK_INT(w.ends, 1);
+    CHECK_HAS_NOT(w.error.message, "9f8e7d6c");
+    CHECK_HAS_NOT(w.error.message, "OWY4ZTdkNmM1");
+    wire_close(&w);
+  }
+}
+
 /* What the client frees of its own holds nothing of the key, also when the calls bring their own. */
 static void R8_frees_no_block_with_the_key_inside(void) {
   for (int round = 0; round < 3; round++) {
@@ -775,6 +798,7 @@ int main(void) {
   RUN(F129_a_key_given_as_a_path_is_not_shown);
   RUN(F32_tells_which_key_was_refused);
   RUN(F130_F131_sings_nowhere);
+  RUN(R8_masks_what_the_headers_of_a_caller_hold);
   RUN(R8_frees_no_block_with_the_key_inside);
   RUN(R8_frees_no_block_with_the_key_inside_over_libcurl);
   RUN(F10_the_password_of_a_proxy_is_not_shown);
