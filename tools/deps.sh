@@ -10,7 +10,7 @@ set -eu
 # "name:" counts as well as the package, for those that people get from other places.
 build="gcc:gcc make:make pkg-config:pkg-config libc6-dev libcurl4-openssl-dev libpcre2-dev ca-certificates
   lua5.4 liblua5.4-dev lua-argparse luajit2 libluajit2-5.1-dev lua-http"
-tests="g++:g++ lua5.3 liblua5.3-dev lua-busted lua-cjson luarocks libssl-dev curl:curl zip:zip unzip:unzip git:git"
+tests="g++:g++ lua5.3 liblua5.3-dev lua-busted lua-cjson luarocks libssl-dev locales curl:curl zip:zip unzip:unzip git:git"
 check="clang:clang libclang-rt-dev clang-format:clang-format clang-tidy:clang-tidy llvm:llvm-symbolizer
   lua-check:luacheck valgrind:valgrind lcov:lcov universal-ctags:ctags nodejs:node npm:npm libssl-dev openssl:openssl"
 # The hosts that `make hosts` runs us in. nginx is used with configurations of our own, never as a service.

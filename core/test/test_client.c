@@ -55,7 +55,7 @@ static void sends_the_key_and_what_was_asked(void) {
 
 /* ---- attempts (R4) */
 
-static void repeats_a_503_once_and_reports_two_attempts_F30(void) {
+static void F30_repeats_a_503_once_and_reports_two_attempts(void) {
   wire w;
   wire_open(&w);
   wire_start(&w, "/responses", "{}", false);
@@ -74,7 +74,7 @@ static void repeats_a_503_once_and_reports_two_attempts_F30(void) {
   wire_close(&w);
 }
 
-static void does_not_repeat_what_may_have_been_billed_F17(void) {
+static void F17_does_not_repeat_what_may_have_been_billed(void) {
   wire w;
   wire_open(&w);
   wire_start(&w, "/responses", "{}", false);
@@ -105,7 +105,7 @@ static void repeats_an_unknown_attempt_when_the_caller_allows_it(void) {
   wire_close(&w);
 }
 
-static void repeats_a_refused_connection_until_the_attempts_are_used_F06(void) {
+static void F06_repeats_a_refused_connection_until_the_attempts_are_used(void) {
   wire w;
   wire_open(&w);
   wire_start(&w, "/responses", "{}", false);
@@ -125,7 +125,7 @@ static void repeats_a_refused_connection_until_the_attempts_are_used_F06(void) {
   wire_close(&w);
 }
 
-static void never_repeats_a_failed_handshake_F08(void) {
+static void F08_never_repeats_a_failed_handshake(void) {
   wire w;
   wire_open(&w);
   wire_start(&w, "/responses", "{}", false);
@@ -136,7 +136,7 @@ static void never_repeats_a_failed_handshake_F08(void) {
   wire_close(&w);
 }
 
-static void waits_as_long_as_the_server_asks_F66(void) {
+static void F66_waits_as_long_as_the_server_asks(void) {
   wire w;
   wire_open(&w);
   wire_start(&w, "/responses", "{}", false);
@@ -152,7 +152,7 @@ static void waits_as_long_as_the_server_asks_F66(void) {
   wire_close(&w);
 }
 
-static void does_not_sleep_a_day_F67(void) {
+static void F67_does_not_sleep_a_day(void) {
   wire w;
   wire_open(&w);
   wire_start(&w, "/responses", "{}", false);
@@ -181,7 +181,7 @@ static void does_not_repeat_when_the_server_forbids_it(void) {
   wire_close(&w);
 }
 
-static void bounds_all_retries_together_R5(void) {
+static void R5_bounds_all_retries_together(void) {
   wire w;
   wire_open(&w);
   int requests = 0;
@@ -203,7 +203,7 @@ static void bounds_all_retries_together_R5(void) {
 
 /* ---- ends (R3) */
 
-static void a_body_cut_in_one_place_is_never_whole_F25(void) {
+static void F25_a_body_cut_in_one_place_is_never_whole(void) {
   wire w;
   wire_open(&w);
   wire_start(&w, "/responses", "{}", false);
@@ -220,7 +220,7 @@ static void a_body_cut_in_one_place_is_never_whole_F25(void) {
   wire_close(&w);
 }
 
-static void says_what_came_instead_of_json_F29(void) {
+static void F29_says_what_came_instead_of_json(void) {
   wire w;
   wire_open(&w);
   wire_start(&w, "/responses", "{}", false);
@@ -232,7 +232,7 @@ static void says_what_came_instead_of_json_F29(void) {
   wire_close(&w);
 }
 
-static void empty_200_fails_F28(void) {
+static void F28_empty_200_fails(void) {
   wire w;
   wire_open(&w);
   wire_start(&w, "/responses", "{}", false);
@@ -241,7 +241,7 @@ static void empty_200_fails_F28(void) {
   wire_close(&w);
 }
 
-static void names_the_target_of_a_redirect_F31(void) {
+static void F31_names_the_target_of_a_redirect(void) {
   wire w;
   wire_open(&w);
   wire_start(&w, "/responses", "{}", false);
@@ -257,7 +257,7 @@ static void names_the_target_of_a_redirect_F31(void) {
   wire_close(&w);
 }
 
-static void never_gives_back_the_key_R8(void) {
+static void R8_never_gives_back_the_key(void) {
   for (int i = 0; i < 3; i++) {
     wire w;
     wire_open(&w);
@@ -287,7 +287,7 @@ static void never_gives_back_the_key_R8(void) {
 
 /* ---- limits */
 
-static void ends_within_its_deadline_R2(void) {
+static void R2_ends_within_its_deadline(void) {
   wire w;
   wire_open(&w);
   xai_request request = XAI_REQUEST_INIT;
@@ -409,7 +409,7 @@ static xai_code config_code(const char *key, const char *url) {
   return err.code;
 }
 
-static void refuses_a_damaged_key_without_showing_it_F129(void) {
+static void F129_refuses_a_damaged_key_without_showing_it(void) {
   CHECK_INT(config_code("xai-good", NULL), XAI_OK);
   CHECK_INT(config_code(NULL, NULL), XAI_OK);
   CHECK_INT(config_code("", NULL), XAI_ERR_KEY);
@@ -506,26 +506,26 @@ int main(void) {
   RUN(streams_text_and_completes);
   RUN(reads_a_whole_answer);
   RUN(sends_the_key_and_what_was_asked);
-  RUN(repeats_a_503_once_and_reports_two_attempts_F30);
-  RUN(does_not_repeat_what_may_have_been_billed_F17);
+  RUN(F30_repeats_a_503_once_and_reports_two_attempts);
+  RUN(F17_does_not_repeat_what_may_have_been_billed);
   RUN(repeats_an_unknown_attempt_when_the_caller_allows_it);
-  RUN(repeats_a_refused_connection_until_the_attempts_are_used_F06);
-  RUN(never_repeats_a_failed_handshake_F08);
-  RUN(waits_as_long_as_the_server_asks_F66);
-  RUN(does_not_sleep_a_day_F67);
+  RUN(F06_repeats_a_refused_connection_until_the_attempts_are_used);
+  RUN(F08_never_repeats_a_failed_handshake);
+  RUN(F66_waits_as_long_as_the_server_asks);
+  RUN(F67_does_not_sleep_a_day);
   RUN(does_not_repeat_when_the_server_forbids_it);
-  RUN(bounds_all_retries_together_R5);
-  RUN(a_body_cut_in_one_place_is_never_whole_F25);
-  RUN(says_what_came_instead_of_json_F29);
-  RUN(empty_200_fails_F28);
-  RUN(names_the_target_of_a_redirect_F31);
-  RUN(never_gives_back_the_key_R8);
-  RUN(ends_within_its_deadline_R2);
+  RUN(R5_bounds_all_retries_together);
+  RUN(F25_a_body_cut_in_one_place_is_never_whole);
+  RUN(F29_says_what_came_instead_of_json);
+  RUN(F28_empty_200_fails);
+  RUN(F31_names_the_target_of_a_redirect);
+  RUN(R8_never_gives_back_the_key);
+  RUN(R2_ends_within_its_deadline);
   RUN(cancel_and_deadline_end_a_held_call);
   RUN(stops_at_the_response_limit);
   RUN(a_stale_handle_does_nothing);
   RUN(refuses_what_cannot_be_sent);
-  RUN(refuses_a_damaged_key_without_showing_it_F129);
+  RUN(F129_refuses_a_damaged_key_without_showing_it);
   RUN(refuses_a_strange_base_url);
   RUN(says_when_it_is_full);
   check_nomem("F92_a_streamed_call", stream_scenario);
