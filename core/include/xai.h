@@ -609,6 +609,9 @@ typedef struct xai_request {
   /* Sent as Idempotency-Key with each attempt of this call; NULL: none. The API does not document one, so it
    * changes nothing about what is repeated. */
   const char *idempotency_key;
+  /* Instead of body: its text is taken and not copied (F88), so that the writer is empty once the call has started.
+   * What it was made with must live as long as the client. NULL: none. */
+  xai_json_writer *body_writer;
 } xai_request;
 #define XAI_REQUEST_INIT XAI_SIZED(xai_request)
 

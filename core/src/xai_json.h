@@ -89,6 +89,11 @@ static inline void *xai__json_alloc(xai_json_doc *doc, size_t size) {
   return ptr;
 }
 
+/* ---- a text that changes hands (xai_json_write.c) ---- */
+
+/* The finished text becomes `to`'s, and the writer is as new. */
+void xai__json_writer_take(xai_json_writer *writer, xai_buf *to);
+
 /* ---- numbers between text and machine (xai_json_number.c) ---- */
 
 #define XAI__NUMBER_SIZE 40

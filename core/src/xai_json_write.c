@@ -303,6 +303,12 @@ void xai_json_writer_reset(xai_json_writer *writer) {
   writer->about = NULL;
 }
 
+void xai__json_writer_take(xai_json_writer *writer, xai_buf *to) {
+  *to = writer->out;
+  xai__buf_init(&writer->out, &to->mem, to->cap);
+  xai_json_writer_reset(writer);
+}
+
 /* Unfinished is not failed: what is missing may still be put. */
 static xai_code state(const xai_json_writer *w, const char **about) {
   *about = w->about;

@@ -6,6 +6,7 @@
 
 #include "xai_backoff.h"
 #include "xai_err.h"
+#include "xai_json.h"
 
 enum { MAX_HEADER_VALUE = 8192, MAX_HEADERS = 64, MAX_URL = 8192, MAX_OWN_HEADERS = 7, TRACE_ID = 36 };
 enum { BYTES_A_TOKEN = 4, MOST_GUESSED_TOKENS = 32768, MOST_PRIORITY = 9, MAX_KEY = 256 };
@@ -115,8 +116,8 @@ static const char *keep_cstr(xai_buf *text, const char *s) {
 
 static size_t text_size(const xai_request *request, const xai_request_defaults *defaults,
                         const char *method) {
-  size_t size =
-    strlen(defaults->base_url) + strlen(request->path) + 2 + strlen(method) + 1 + request->body.len + 1;
+  size_t size = strlen(defaults->base_url) + strlen(request->path) + 2 + strlen(method) + 1;
+  if (request->body_writer == NULL) size += request->body.len + 1;
   size += TRACE_ID + 1;
   if (request->model != NULL) size += strlen(request->model);
   if (request->idempotency_key != NULL) size += strlen(request->idempotency_key) + 1;
@@ -267,10 +268,21 @@ static bool is_safe_method(const char *method) {
   return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
 }
 
-xai_code xai__request_init(xai_request_copy *copy, const xai_mem *mem, const xai_request_defaults *defaults,
-                           const xai_request *request, uint64_t *random, xai_error *err) {
+/* Copied, or taken as it is (F88). */
+static void keep_body(xai_request_copy *copy, const xai_request *request) {
+  if (request->body_writer != NULL) {
+    xai__json_writer_take(request->body_writer, &copy->json);
+    copy->body = xai__buf_str(&copy->json);
+    return;
+  }
+  copy->body = (xai_str){keep(&copy->text, request->body.ptr, request->body.len), request->body.len};
+}
+
+static xai_code init(xai_request_copy *copy, const xai_mem *mem, const xai_request_defaults *defaults,
+                     const xai_request *request, uint64_t *random, xai_error *err) {
   *copy = (xai_request_copy){.mem = *mem, .user = request->user, .stream = request->stream};
   xai__buf_init(&copy->text, mem, SIZE_MAX / 2);
+  xai__buf_init(&copy->json, mem, SIZE_MAX / 2);
   const char *method = request->method ? request->method : request->body.len > 0 ? "POST" : "GET";
   copy->limits = xai__limits(&request->limits, &defaults->limits);
   xai_code code = check(request, method, &copy->limits, err);
@@ -287,7 +299,7 @@ xai_code xai__request_init(xai_request_copy *copy, const xai_mem *mem, const xai
   copy->repeatable = request->retry_unknown || is_safe_method(method);
   copy->method = keep_cstr(&copy->text, method);
   copy->url = keep_url(&copy->text, defaults->base_url, request->path);
-  copy->body = (xai_str){keep(&copy->text, request->body.ptr, request->body.len), request->body.len};
+  keep_body(copy, request);
   copy->model = keep_cstr(&copy->text, request->model ? request->model : "");
   copy->priority = request->priority;
   copy->tokens = tokens_of(request);
@@ -299,6 +311,14 @@ xai_code xai__request_init(xai_request_copy *copy, const xai_mem *mem, const xai
   return XAI_OK;
 }
 
+xai_code xai__request_init(xai_request_copy *copy, const xai_mem *mem, const xai_request_defaults *defaults,
+                           const xai_request *request, uint64_t *random, xai_error *err) {
+  if (request->body_writer == NULL) return init(copy, mem, defaults, request, random, err);
+  xai_request written = *request;
+  xai_code code = xai_json_writer_end(request->body_writer, &written.body, err);
+  return code == XAI_OK ? init(copy, mem, defaults, &written, random, err) : code;
+}
+
 void xai__request_deinit(xai_request_copy *copy) {
   xai__free(&copy->mem, copy->headers, copy->header_room * sizeof *copy->headers);
   xai__free_secret(&copy->mem, copy->authorization, copy->authorization_size);
@@ -307,4 +327,5 @@ void xai__request_deinit(xai_request_copy *copy) {
   copy->authorization = NULL;
   copy->key = NULL;
   xai__buf_deinit(&copy->text);
+  xai__buf_deinit(&copy->json);
 }

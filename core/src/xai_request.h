@@ -30,6 +30,7 @@ typedef struct xai_request_copy {
   xai_limits limits;   /* resolved                                           */
   void *user;
   xai_buf text; /* where the strings above live: the copy may be moved */
+  xai_buf json; /* ... and the body, where it was taken from a writer   */
   size_t header_room;
   xai_key *key;        /* shared; its header is borrowed from it. NULL: none   */
   char *authorization; /* the caller's own value of that header, wiped when it goes; NULL: none */

@@ -263,6 +263,40 @@ static void F88_a_picture_of_100_MB_is_sent_from_one_copy_or_refused(void) {
   free(body);
 }
 
+static void F88_a_body_from_a_writer_is_not_copied_at_all(void) {
+  size_t len = 100u << 20;
+  char *picture = malloc(len);
+  memset(picture, 'A', len);
+  check_heap heap = {0};
+  xai_mem mem = check_heap_mem(&heap);
+  wire w = {.now = 1000};
+  xai_config config = wire_config(&w);
+  config.mem = mem;
+  w.client = xai_client_new(&config, NULL);
+  xai_json_writer *writer = xai_json_writer_new(&mem, 0, 0);
+  xai_json_put_str(writer, picture, len);
+  xai_request request = XAI_REQUEST_INIT;
+  xai_error err;
+  request.path = "/responses";
+  request.body_writer = writer;
+  request.limits.max_request = len;
+  CHECK_INT(xai_call_start(w.client, &request, &err).id,
+            0); /* with its quotes it is larger, and stays the caller's */
+  CHECK_INT(err.code, XAI_ERR_TOO_BIG);
+  request.limits.max_request = 0;
+  CHECK(xai_call_start(w.client, &request, &err).id != 0);
+  CHECK_INT(xai_call_start(w.client, &request, &err).id, 0); /* it has been taken */
+  CHECK_INT(err.code, XAI_ERR_STATE);
+  xai_json_writer_free(writer);
+  xai_wire_request sent;
+  CHECK_INT(xai_wire_next(w.client, &sent), XAI_OK);
+  CHECK(sent.body.len == len + 2 && memcmp(sent.body.ptr + 1, picture, len) == 0);
+  CHECK(heap.peak < len + len / 2);
+  wire_close(&w);
+  CHECK_INT(heap.live, 0);
+  free(picture);
+}
+
 /* A stream that holds one data URL of 50 MB; what it ended with, and the memory at its highest. */
 static size_t peak_of_data_url(wire *w, size_t max_event, bool *given) {
   check_heap heap = {0};
@@ -378,6 +412,7 @@ int main(void) {
   RUN(F85_a_megabyte_is_checked_within_its_time);
   RUN(F86_strings_are_written_exactly_or_refused_with_the_place);
   RUN(F88_a_picture_of_100_MB_is_sent_from_one_copy_or_refused);
+  RUN(F88_a_body_from_a_writer_is_not_copied_at_all);
   RUN(F89_a_data_url_of_50_MB_is_within_the_limit_or_refused);
   RUN(F90_a_structured_answer_that_stops_half_way_is_incomplete_with_its_text);
   RUN(F91_a_refusal_is_data_of_its_own_kind);

@@ -141,6 +141,8 @@ xai_str lxai_number_text(lua_State *L, int ctx, int index);
 
 void lxai_open_json(lua_State *L, int ctx);
 void lxai_open_encode(lua_State *L, int ctx);
+/* What core.encode{held = true} left in an encoder at this place of the stack; NULL: no encoder, or taken already. */
+xai_json_writer *lxai_held_text(lua_State *L, int index);
 void lxai_open_sse(lua_State *L, int ctx);
 void lxai_open_client(lua_State *L, int ctx);
 void lxai_open_schema(lua_State *L, int ctx);

@@ -318,7 +318,9 @@ static int client_start(lua_State *L) {
   request.path = lxai_opt_str(L, 2, "start", "path", &path_len);
   if (request.path == NULL) return luaL_error(L, "start: 'path' is missing");
   if (strlen(request.path) != path_len) return fail_arg(L, "path holds a NUL byte");
-  request.body.ptr = lxai_opt_str(L, 2, "start", "body", &request.body.len);
+  lxai_get(L, 2, "body");
+  request.body_writer = lxai_held_text(L, -1);
+  if (request.body_writer == NULL) request.body.ptr = lxai_opt_str(L, 2, "start", "body", &request.body.len);
   request.reply = (xai_reply)opt_choice(L, 2, "start", "reply", replies);
   request.stream = lxai_opt_bool(L, 2, "start", "stream");
   request.retry_unknown = lxai_opt_bool(L, 2, "start", "retry_unknown");

@@ -623,17 +623,19 @@ typedef struct encode_options {
   unsigned max_depth;
   size_t max_bytes;
   bool empty_is_array;
+  bool held;
 } encode_options;
 
 static encode_options check_encode_options(lua_State *L, int index) {
-  static const char *const names[] = {"max_depth", "max_bytes", "empty", NULL};
+  static const char *const names[] = {"max_depth", "max_bytes", "empty", "held", NULL};
   static const char *const empties[] = {"object", "array", NULL};
-  encode_options options = {0, 0, false};
+  encode_options options = {0, 0, false, false};
   if (lua_isnoneornil(L, index)) return options;
   lxai_check_options(L, index, "encode", names);
   uint64_t depth = lxai_opt_count(L, index, "encode", "max_depth");
   options.max_depth = depth < UINT_MAX ? (unsigned)depth : UINT_MAX;
   options.max_bytes = (size_t)lxai_opt_count(L, index, "encode", "max_bytes");
+  options.held = lxai_opt_bool(L, index, "encode", "held");
   const char *empty = lxai_opt_str(L, index, "encode", "empty", NULL);
   options.empty_is_array = empty != NULL && lxai_choose(L, "encode", "empty", empty, empties) == 1;
   return options;
@@ -651,7 +653,13 @@ static bool prepare(lxai_encoder *self, const encode_options *options) {
   return true;
 }
 
-/* core.encode(value [, options]) -> text | nil, err */
+xai_json_writer *lxai_held_text(lua_State *L, int index) {
+  lxai_encoder *self = lxai_test(L, LXAI_HERE, index, LXAI_ENCODER_MT);
+  return self != NULL ? self->writer : NULL;
+}
+
+/* core.encode(value [, options]) -> text | held text | nil, err. With `held` a text beyond 1 MiB is no string but
+ * something that handle:start takes for a body, once, without another copy. */
 static int core_encode(lua_State *L) {
   luaL_checkany(L, 1);
   encode_options options = check_encode_options(L, 2);
@@ -667,6 +675,8 @@ static int core_encode(lua_State *L) {
   bool good = prepare(self, &options) && encode(L, self) &&
               xai_json_writer_end(self->writer, &out, &self->err) == XAI_OK;
   lua_settop(L, 3);
+  if (good && options.held && out.len > KEEP_BYTES)
+    return 1; /* the encoder, which is kept nowhere else (F88) */
   if (good) lua_pushlstring(L, out.ptr, out.len);
   xai_error err = self->err;
   if (own_limits || out.len > KEEP_BYTES || !good) {

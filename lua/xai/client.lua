@@ -98,6 +98,9 @@ local hidden = setmetatable({}, { __mode = "k" })
 
 -- ------------------------------------------------------------------ requests
 
+-- A large body is not copied on its way: the core takes it from where it was written.
+local LARGE_STAYS = { held = true }
+
 local function copy(t)
   local c = {}
   for k, v in pairs(t or {}) do c[k] = v end
@@ -193,7 +196,7 @@ local function ask(self, endpoint, given, options, streamed, level, on_end)
   elseif body.stream == true then
     error("the body asks for a stream: use :stream or :chat_stream", level + 1)
   end
-  local text, err = core.encode(requests.mark_lists(body))
+  local text, err = core.encode(requests.mark_lists(body), LARGE_STAYS)
   if not text then return nil, errors.from_core(err) end
   local call, fault = send(self, {
     method = "POST", path = endpoints[endpoint].path, body = text, reply = endpoints[endpoint].reply,
@@ -284,7 +287,7 @@ local function fetch(self, request, level, tools)
       body = requests.mark_lists(copy(body))
       tools = tools_of(body)
     end
-    local text, err = core.encode(body)
+    local text, err = core.encode(body, LARGE_STAYS)
     if not text then return nil, errors.from_core(err) end
     body = text
   end
