@@ -79,8 +79,7 @@ typedef enum mark { MARK_NONE, MARK_ARRAY, MARK_EMPTY_ARRAY, MARK_ORDER } mark;
 
 /* ---- the encoder's life ---- */
 
-static int encoder_gc(lua_State *L) {
-  lxai_encoder *self = lua_touserdata(L, 1);
+static void empty_encoder(lxai_encoder *self) {
   xai_json_writer_free(self->writer);
   if (self->frames != NULL) self->mem.fn(self->mem.user, self->frames, self->frame_room * sizeof(frame), 0);
   if (self->members != NULL)
@@ -89,6 +88,10 @@ static int encoder_gc(lua_State *L) {
   self->frames = NULL;
   self->members = NULL;
   self->frame_room = self->member_room = 0;
+}
+
+static int encoder_gc(lua_State *L) {
+  empty_encoder(lua_touserdata(L, 1));
   return 0;
 }
 
@@ -679,10 +682,8 @@ static int core_encode(lua_State *L) {
     return 1; /* the encoder, which is kept nowhere else (F88) */
   if (good) lua_pushlstring(L, out.ptr, out.len);
   xai_error err = self->err;
-  if (own_limits || out.len > KEEP_BYTES || !good) {
-    xai_json_writer_free(self->writer); /* now, for the collector does not see how much it is */
-    self->writer = NULL;
-  }
+  /* Now, for the collector does not see how much it is, and Lua forgoes a finalizer when memory is lacking. */
+  if (own_limits || out.len > KEEP_BYTES || !good) empty_encoder(self);
   if (!own_limits) {
     lua_pushvalue(L, 3);
     lua_rawseti(L, LXAI_HERE, LXAI_ENCODER);
