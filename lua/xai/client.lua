@@ -99,7 +99,9 @@ local hidden = setmetatable({}, { __mode = "k" })
 -- ------------------------------------------------------------------ requests
 
 -- A large body is not copied on its way: the core takes it from where it was written.
-local LARGE_STAYS = { held = true }
+local function encoded(body)
+  return core.encode(body, { held = true })
+end
 
 local function copy(t)
   local c = {}
@@ -196,7 +198,7 @@ local function ask(self, endpoint, given, options, streamed, level, on_end)
   elseif body.stream == true then
     error("the body asks for a stream: use :stream or :chat_stream", level + 1)
   end
-  local text, err = core.encode(requests.mark_lists(body), LARGE_STAYS)
+  local text, err = encoded(requests.mark_lists(body))
   if not text then return nil, errors.from_core(err) end
   local call, fault = send(self, {
     method = "POST", path = endpoints[endpoint].path, body = text, reply = endpoints[endpoint].reply,
@@ -287,7 +289,7 @@ local function fetch(self, request, level, tools)
       body = requests.mark_lists(copy(body))
       tools = tools_of(body)
     end
-    local text, err = core.encode(body, LARGE_STAYS)
+    local text, err = encoded(body)
     if not text then return nil, errors.from_core(err) end
     body = text
   end
