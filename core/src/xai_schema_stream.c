@@ -9,6 +9,8 @@
 #include "xai_schema_task.h"
 
 #define NONE XAI_NO_TASK
+#define WATCHES_A_STEP 2
+#define KIDS_A_STEP 4
 
 typedef xai_check_verdict verdict;
 typedef xai_schema_op operation;
@@ -65,8 +67,15 @@ static bool string_stays(stream *s, watch *w, const xai_json *value) {
   return w->choice != NONE;
 }
 
+/* Each look at them takes its time; when there is no more, the end of the value decides. */
+static void charge_watches(stream *s) {
+  s->c->steps += s->watch_count / WATCHES_A_STEP;
+  if (xai__stream_spent(s)) s->watch_count = 0;
+}
+
 static void watch_string(stream *s) {
   const xai_json *value = xai__stream_top(s)->value;
+  charge_watches(s);
   for (uint32_t i = s->looked_at; i < value->len; i++) {
     s->characters += ((unsigned char)value->as.text[i] & 0xc0) != 0x80;
   }
@@ -85,6 +94,7 @@ static void watch_string(stream *s) {
 
 static void watch_number(stream *s) {
   const xai_json *value = xai__stream_top(s)->value;
+  charge_watches(s);
   if (s->watch_count == 0) return;
   xai_early_range r = xai__early_range((xai_str){value->as.text, value->len}, s->in.nonzero);
   uint32_t kept = 0;
@@ -212,11 +222,18 @@ static void seed_element(stream *s, uint32_t i) {
   else s->tasks[i].unsure = true;
 }
 
+/* From here on the container's tasks do not see its children: the end decides. */
+static void give_up_kids(stream *s, uint32_t container) {
+  for (uint32_t i = s->levels[container].kids; i != NONE; i = s->tasks[i].next_kid) s->tasks[i].unsure = true;
+  s->levels[container].kids = NONE;
+}
+
 /* What each task of the container asks of the child. Those that died are forgotten on the way. */
 static void seed_all(stream *s, uint32_t container, void (*one)(stream *, uint32_t)) {
-  uint32_t last = NONE, next;
+  uint32_t last = NONE, next, count = 0;
   for (uint32_t i = s->levels[container].kids; i != NONE && !xai__stream_over(s); i = next) {
     next = s->tasks[i].next_kid;
+    count++;
     if (!s->tasks[i].dead) {
       one(s, i);
       last = i;
@@ -226,6 +243,8 @@ static void seed_all(stream *s, uint32_t container, void (*one)(stream *, uint32
       s->tasks[last].next_kid = next;
     }
   }
+  s->c->steps += count / KIDS_A_STEP;
+  if (xai__stream_spent(s)) give_up_kids(s, container);
 }
 
 /* The innermost container has or will have `count` members or elements. */

@@ -26,9 +26,13 @@ void *xai__stream_room(stream *s, void *list, uint32_t count, uint32_t *room, si
   return fresh;
 }
 
+bool xai__stream_spent(const stream *s) {
+  return s->c->steps > s->c->most_steps / 8;
+}
+
 bool xai__stream_affords(const stream *s) {
   uint64_t limit = MOST_STEPS_AT_ONCE + (uint64_t)s->in.offset * MOST_STEPS_A_BYTE;
-  return s->c->steps <= limit && s->c->steps <= s->c->most_steps / 8;
+  return s->c->steps <= limit && !xai__stream_spent(s);
 }
 
 /* ---- failing ---- */

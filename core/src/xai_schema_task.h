@@ -96,6 +96,8 @@ static inline bool xai__stream_over(const xai_check_stream *s) {
 void *xai__stream_room(xai_check_stream *s, void *list, uint32_t count, uint32_t *room, size_t size);
 /* May more be done early? What is not done is done at the end. */
 bool xai__stream_affords(const xai_check_stream *s);
+/* Nothing more will be done early: what has to be looked at for each byte or element can be given up. */
+bool xai__stream_spent(const xai_check_stream *s);
 
 /* ---- making ---- */
 

@@ -467,6 +467,47 @@ static void does_not_take_too_many_steps(void) {
   xai_schema_free(schema);
 }
 
+/* `count` times the same in a list. */
+static char *repeated(const char *before, const char *unit, size_t count, const char *after) {
+  size_t len = strlen(unit), first = strlen(before);
+  char *all = malloc(first + count * len + strlen(after) + 1);
+  memcpy(all, before, first);
+  for (size_t i = 0; i < count; i++) memcpy(all + first + i * len, unit, len);
+  strcpy(all + first + count * len, after);
+  return all;
+}
+
+static xai_code stream_long(char *of_schema, char *json) {
+  xai_schema *schema = xai_schema_compile(NULL, of_schema, strlen(of_schema), NULL, NULL);
+  xai_check *check = xai_check_new(NULL, schema, false);
+  CHECK(check != NULL);
+  size_t len = strlen(json);
+  xai_code code = XAI_OK;
+  for (size_t at = 0; at < len && code == XAI_OK; at += 1000)
+    code = xai_check_feed(check, json + at, len - at < 1000 ? len - at : 1000);
+  if (code == XAI_OK) code = xai_check_finish(check);
+  xai_check_free(check);
+  xai_schema_free(schema);
+  free(of_schema);
+  free(json);
+  return code;
+}
+
+/* Fifty thousand schemas at each of half a million elements, members or characters: some minutes, if all were asked. */
+static void F85_looks_at_each_byte_with_few_schemas_or_none(void) {
+  enum { SCHEMAS = 50000, VALUES = 500000 };
+  CHECK_INT(stream_long(repeated("{\"allOf\":[", "{\"items\":{\"minimum\":0}},", SCHEMAS, "true]}"),
+                        repeated("[", "1,", VALUES, "1]")),
+            XAI_ERR_STEPS);
+  CHECK_INT(
+    stream_long(repeated("{\"allOf\":[", "{\"additionalProperties\":{\"minimum\":0}},", SCHEMAS, "true]}"),
+                repeated("{", "\"a\":1,", VALUES, "\"a\":1}")),
+    XAI_ERR_STEPS);
+  CHECK_INT(stream_long(repeated("{\"allOf\":[", "{\"maxLength\":90000000},", SCHEMAS, "true]}"),
+                        repeated("\"", "\\n", VALUES, "\"")),
+            XAI_ERR_STEPS);
+}
+
 /* A pattern that explodes decides nothing early. */
 static void leaves_what_it_cannot_know(void) {
   xai_schema_options options = XAI_SCHEMA_OPTIONS_INIT;
@@ -544,6 +585,7 @@ int main(void) {
   RUN(ends_for_good_until_a_reset);
   RUN(names_the_place_in_value_and_schema);
   RUN(does_not_take_too_many_steps);
+  RUN(F85_looks_at_each_byte_with_few_schemas_or_none);
   RUN(leaves_what_it_cannot_know);
   RUN(does_not_go_too_deep);
   check_nomem("without memory: valid", valid_heap);
