@@ -108,7 +108,7 @@ demo: deps ## build, and let a bot talk: against the real API if XAI_API_KEY is 
 
 test: ## install what is missing, build, run every C test, spec and example
 	@tools/deps.sh build test
-	+@TALLY_MAKE="$(MAKE)" tools/tally.sh all test-c nomem $(LUAS:%=spec-%) examples
+	+@TALLY_LANES=1 TALLY_MAKE="$(MAKE)" tools/tally.sh all test-c nomem $(LUAS:%=spec-%) examples
 
 TEST_PROGRAMS := $(TESTS) $(B)/test/header_cxx $(B)/sim/simulate
 test-c: $(TEST_PROGRAMS) ## the C tests
