@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "xai_limiter.h"
 
-enum { LONGEST_BLOCK_MS = 120000 };
+enum { LONGEST_BLOCK_MS = 120000, CROWDED_MS = 1000 };
 
 /* ---- life */
 
@@ -112,12 +112,25 @@ static bool is_too_late(const xai_lane *lane, const xai_ticket *ticket, uint64_t
   return left == 0 || (ticket->is_hurried && left < xai__lane_usual_ms(lane));
 }
 
+static bool limits_allow(xai_limiter *self, xai_lane *lane, const xai_ticket *ticket, uint64_t now) {
+  return xai__lane_ready_at(lane, now, ticket->own.tokens, false) <= now &&
+         xai__lane_ready_at(&self->all, now, ticket->own.tokens, false) <= now;
+}
+
 static bool may_go_at_once(xai_limiter *self, xai_lane *lane, const xai_ticket *ticket, uint64_t now) {
   if (xai__line_count(&lane->line) > 0) return false;
   if (self->waiting > 0 && xai__lane_is_limited(&self->all))
     return false; /* others may wait for what all share */
-  return xai__lane_ready_at(lane, now, ticket->own.tokens, false) <= now &&
-         xai__lane_ready_at(&self->all, now, ticket->own.tokens, false) <= now;
+  return limits_allow(self, lane, ticket, now);
+}
+
+/* A probe of a shut lane keeps to every limit, as all others do. */
+static bool may_probe(xai_limiter *self, xai_lane *lane, const xai_ticket *ticket, uint64_t now,
+                      uint64_t *random, uint64_t *at) {
+  *at = later(lane->shut_until, soonest(self, lane, now, 1, ticket->own.tokens));
+  if (limits_allow(self, lane, ticket, now) && xai__lane_passes_as_probe(lane, now, random)) return true;
+  if (*at <= now) *at = now + CROWDED_MS; /* places are taken, and nobody knows for how long */
+  return false;
 }
 
 static void join(xai_limiter *self, xai_ticket *ticket) {
@@ -144,8 +157,7 @@ xai_admission xai__limiter_ask(xai_limiter *self, xai_ticket *ticket, xai_str mo
     waiter->rank = (int64_t)now - (int64_t)ticket->priority * XAI_PRIORITY_MS;
   }
   if (lane->shut_ms > 0) {
-    *at = lane->shut_until;
-    if (!xai__lane_passes_as_probe(lane, now, random)) return turned_away(ticket);
+    if (!may_probe(self, lane, ticket, now, random, at)) return turned_away(ticket);
     grant(self, ticket, now, random, false);
     return XAI_ADMIT_GO;
   }

@@ -642,6 +642,26 @@ static void refusals_without_end_shut_the_lane_F69(void) {
   finish();
 }
 
+/* A model that refuses everything has its lane shut while others use up what all share: its probe must wait. */
+static void a_probe_keeps_to_the_limits_of_all(void) {
+  static const xai_rate all = {.requests_per_minute = 20};
+  open_with(&all, 1);
+  uint64_t begin = b.now;
+  for (uint64_t ms = 0; b.made < MOST && ms < 600000; ms += 500) {
+    b.now = begin + ms;
+    xai_ticket *t = ticket(0, 1, 400);
+    const char *model = ms % 1000 == 0 && (ms < 150000 || ms > 200000) ? "bad" : "good";
+    xai_admission what = ask(t, model);
+    if (what == XAI_ADMIT_WAIT) xai__limiter_leave(&b.limiter, t);
+    if (what == XAI_ADMIT_NEVER) CHECK(b.at > b.now);
+    if (what == XAI_ADMIT_GO) done(t, *model == 'b' ? too_many(0) : fine);
+  }
+  CHECK(b.limiter.count == 2);
+  CHECK(b.limiter.lanes[0]->shut_ms > 0 || b.limiter.lanes[1]->shut_ms > 0);
+  CHECK_INT(most_in(60000), 20);
+  finish();
+}
+
 /* Half are refused at once and half are answered after a minute: that is no reason to give up. */
 static void slow_answers_among_refusals_keep_it_open(void) {
   open_with(NULL, 0);
@@ -782,6 +802,7 @@ int main(void) {
   RUN(told_to_learn_nothing_it_learns_nothing);
   RUN(a_wish_for_a_day_blocks_nobody_for_a_day_F67);
   RUN(refusals_without_end_shut_the_lane_F69);
+  RUN(a_probe_keeps_to_the_limits_of_all);
   RUN(slow_answers_among_refusals_keep_it_open);
   RUN(an_attempt_taken_on_ends_the_row_of_refusals);
   RUN(forgets_the_model_that_was_idle_longest);
