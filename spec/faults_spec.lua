@@ -495,6 +495,8 @@ describe("the process", function()
 
   it("F88 that sends a picture of 100 MB holds one copy of it", function()
     if not io.open "/proc/self/status" then return pending "F88: nobody here says how much memory was in use" end
+    local preloaded = os.getenv "LD_PRELOAD" or ""
+    if preloaded:find("asan", 1, true) then return pending "F88: a memory checker keeps what is freed" end
     local said = said_by [[
       local function megabytes(name)
         for line in io.lines "/proc/self/status" do
