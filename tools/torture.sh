@@ -20,15 +20,9 @@ add() {
 }
 
 run() {
-  local output status=0 closing crashed='LeakSanitizer has encountered a fatal error'
+  local output status=0 closing
   # shellcheck disable=SC2086
   output=$(timeout -k 10 "${TORTURE_TIMEOUT:-900}" env $1 2>&1 </dev/null) || status=$?
-  if [[ $output == *"$crashed"* ]]; then # the checker itself fell, now and then, on its way through a thread: once more
-    echo "again   $1"
-    status=0
-    # shellcheck disable=SC2086
-    output=$(timeout -k 10 "${TORTURE_TIMEOUT:-900}" env $1 2>&1 </dev/null) || status=$?
-  fi
   closing=$(tail -n 1 <<<"$output")
   if [[ $closing =~ :\ ([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
     sed '$d' <<<"$output"
