@@ -163,8 +163,7 @@ end
 local header = read "core/include/xai.h"
 local version = assert(header:match '#define XAI_VERSION "([^"]+)"')
 local parts = { ([[
-/* xai.c - libxai %s in one file: add it and xai.h to a program, link with libcurl and PCRE2 (or build with
- * -DXAI_NO_PCRE2: schemas then know the plain kinds of pattern alone).
+/* xai.c - libxai %s in one file: add it and xai.h to a program, and link with libcurl and PCRE2.
  * SPDX-License-Identifier: MIT
  *
  * Made by `make dist` from the sources in core/src; change those.
