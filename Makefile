@@ -14,6 +14,7 @@ FLAGS    := -std=c11 -O2 -g -fPIC -fvisibility=hidden $(WARNINGS) -Icore/include
 Q         = $(if $(V),,@echo "  $@";)
 COMPILE   = $(Q)$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 LIBS     := $(shell pkg-config --libs libcurl libpcre2-8 2>/dev/null || echo -lcurl -lpcre2-8) -lm
+LUA_LIBS := $(shell pkg-config --libs libpcre2-8 2>/dev/null || echo -lpcre2-8) -lm
 
 CORE     := $(patsubst core/src/%.c,$(B)/core/%.o,$(wildcard core/src/*.c))
 LXAI     := $(patsubst lua/c/%.c,%.o,$(wildcard lua/c/*.c))
@@ -67,11 +68,14 @@ $(B)/libxai.so: $(CORE)
 
 $(B)/core/%.o: core/src/%.c | $(B)/core/
 	$(COMPILE)
+$(B)/lazy/%.o: core/src/%.c | $(B)/lazy/
+	$(COMPILE) -DXAI_LAZY_CURL
 
-# A module holds the core inside and shows luaopen_xai_core alone, so that two copies in a process never meet.
+# A module holds the core inside and shows luaopen_xai_core alone, so that two copies in a process never meet. libcurl it
+# loads when the first client needs it, so no name of libcurl's may be left to the loader.
 define LUA_MODULE
-$(B)/$(1)/xai/core.so: $(addprefix $(B)/$(1)/,$(LXAI)) $(B)/libxai.a | $(B)/$(1)/xai/
-	$$(Q)$$(CC) -shared -Wl,--exclude-libs,ALL $$(CFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(LIBS)
+$(B)/$(1)/xai/core.so: $(addprefix $(B)/$(1)/,$(LXAI)) $(B)/lazy/xai_curl_load.o $(B)/libxai.a | $(B)/$(1)/xai/
+	$$(Q)$$(CC) -shared -Wl,--exclude-libs,ALL $$(CFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(LUA_LIBS) && ! nm -uD $$@ | grep ' curl_'
 $(B)/$(1)/%.o: lua/c/%.c | $(B)/$(1)/
 	$$(COMPILE) $(shell pkg-config --cflags $(PC_$(1)))
 endef

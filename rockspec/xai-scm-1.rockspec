@@ -45,6 +45,7 @@ build = {
         "core/src/xai_curl_end.c",
         "core/src/xai_curl_h2.c",
         "core/src/xai_curl_limits.c",
+        "core/src/xai_curl_load.c",
         "core/src/xai_curl_race.c",
         "core/src/xai_curl_setup.c",
         "core/src/xai_decimal.c",
@@ -122,9 +123,10 @@ build = {
         "lua/c/lxai_sse.c",
         "lua/c/lxai_terminal.c"
       },
+      defines = { "XAI_LAZY_CURL" }, -- libcurl is loaded by the first client that needs it
       incdirs = { "core/include", "$(CURL_INCDIR)", "$(PCRE2_INCDIR)" },
       libdirs = { "$(CURL_LIBDIR)", "$(PCRE2_LIBDIR)" },
-      libraries = { "curl", "pcre2-8", "m" }
+      libraries = { "pcre2-8", "m" }
     },
     ["xai.carrier"] = "lua/xai/carrier.lua",
     ["xai.cli"] = "lua/xai/cli.lua",

@@ -73,7 +73,7 @@ XAI_API xai_str xai_str_of(const char *text);
 
 /* Every code the library returns: name, number, sentence. 0 is done; XAI_MORE is "not yet" and no
  * error; -1xx the caller's mistake, -2xx the wire, -3xx the format, -4xx the API, -5xx our limits,
- * -9xx out of memory. */
+ * -9xx the machine: memory, libraries. */
 #define XAI_CODES(X)                                                                  \
   X(ERR_ARG, -101, "argument missing or out of range")                                \
   X(ERR_KEY, -102, "no usable API key")                                               \
@@ -106,7 +106,8 @@ XAI_API xai_str xai_str_of(const char *text);
   X(ERR_RATE, -507, "held back by a rate limit")                                      \
   X(ERR_OPEN, -508, "not tried, because the service keeps failing")                   \
   X(ERR_CANCELLED, -601, "cancelled by the caller")                                   \
-  X(ERR_NOMEM, -901, "out of memory")
+  X(ERR_NOMEM, -901, "out of memory")                                                 \
+  X(ERR_LIBRARY, -902, "a library that is needed could not be loaded")
 
 typedef enum xai_code {
   XAI_OK = 0,
@@ -147,7 +148,8 @@ XAI_API const char *xai_code_name(xai_code code);
   X(LIMIT, "limit", "a limit of this library was reached: raise it in the options if that is right")    \
   X(CANCELLED, "cancelled", "")                                                                         \
   X(USAGE, "usage", "correct the arguments")                                                            \
-  X(MEMORY, "memory", "free memory and try again")
+  X(MEMORY, "memory", "free memory and try again")                                                      \
+  X(LIBRARY, "library", "install the library that the message names, for this machine's architecture")
 
 typedef enum xai_kind {
 #define XAI_X(name, text, hint) XAI_KIND_##name,
@@ -177,7 +179,8 @@ typedef struct xai_error {
   char message[512]; /* one sentence, the API's own where it gave one                  */
 } xai_error;
 
-/* The version of libcurl in use, e.g. "7.88.1". Static. */
+/* The version of libcurl in use, e.g. "7.88.1". Static. Where it is loaded when first needed (built with XAI_LAZY_CURL,
+ * as for Lua) this is such a moment; "" when it cannot be. */
 XAI_API const char *xai_curl_version(void);
 
 /* ---------------------------------------------------------------- memory and time */
@@ -544,7 +547,7 @@ typedef struct xai_config {
 
 /* A client. Everything in config is copied. NULL with err filled: XAI_ERR_KEY (a character that no
  * header may hold, a file that cannot be read; the message never shows it), XAI_ERR_URL, XAI_ERR_TLS (ca_file cannot
- * be read), XAI_ERR_NOMEM, XAI_ERR_ARG. No connection is made yet. */
+ * be read), XAI_ERR_LIBRARY (libcurl), XAI_ERR_NOMEM, XAI_ERR_ARG. No connection is made yet. */
 XAI_API xai_client *xai_client_new(const xai_config *config, xai_error *err);
 /* Drops all calls without END events, closes connections, wipes the key. NULL is fine. Does nothing while
  * another function of this client is at work (F100). */

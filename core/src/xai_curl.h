@@ -1,9 +1,9 @@
 /* xai_curl.h - what the files of the libcurl transport share; alone includes <curl/curl.h>.
  * SPDX-License-Identifier: MIT
  *
- * xai_transport_curl.c moves the bytes, xai_curl_setup.c sets the options of a request, xai_curl_limits.c holds the
- * limits in time, xai_curl_race.c tries all addresses at once, xai_curl_h2.c overhears what became of a stream of
- * HTTP/2, xai_curl_end.c says how an exchange ended.
+ * xai_curl_load.c has libcurl ready, xai_transport_curl.c moves the bytes, xai_curl_setup.c sets the options of a
+ * request, xai_curl_limits.c holds the limits in time, xai_curl_race.c tries all addresses at once, xai_curl_h2.c
+ * overhears what became of a stream of HTTP/2, xai_curl_end.c says how an exchange ended.
  */
 #ifndef XAI_CURL_H
 #define XAI_CURL_H
@@ -94,6 +94,10 @@ struct net {
   uint64_t watch_due; /* the earliest connect_due or upload_due of the active ones */
   uint64_t alarm_due;
 };
+
+/* Before anything else of libcurl; the second time is cheap. XAI_ERR_LIBRARY: it could not be loaded, XAI_ERR_NOMEM:
+ * not be set up. */
+xai_code xai__curl_load(xai_error *err);
 
 /* Options that never change, for a fresh handle. False without memory, or if libcurl cannot be held to
  * what we must rely on. */

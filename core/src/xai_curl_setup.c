@@ -230,7 +230,3 @@ void xai__curl_clear_request(net_exchange *x) {
 bool xai__curl_has_http2(void) {
   return (curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_HTTP2) != 0;
 }
-
-const char *xai_curl_version(void) {
-  return curl_version_info(CURLVERSION_NOW)->version;
-}

@@ -71,7 +71,7 @@ struct xai_transport {
   const xai_transport_ops *ops;
 };
 
-/* ca_file, proxy: as in xai_config. NULL with err filled: XAI_ERR_NOMEM. */
+/* ca_file, proxy: as in xai_config. NULL with err filled: XAI_ERR_LIBRARY, XAI_ERR_ARG, XAI_ERR_NOMEM. */
 xai_transport *xai__transport_curl_new(const xai_mem *mem, const xai_config *config, xai_error *err);
 xai_transport *xai__transport_scripted_new(const xai_mem *mem, xai_error *err);
 /* For the origin of base_url. NULL with err filled: XAI_ERR_URL, XAI_ERR_ARG (proxy, ca_file), XAI_ERR_NOMEM. */

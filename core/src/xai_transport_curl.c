@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -604,15 +603,6 @@ static const xai_transport_ops net_ops = {net_start, net_cancel, net_resume,  ne
 
 /* ---- making one ---- */
 
-/* The only process-wide state of the library: libcurl's own, set up once and never torn down, because other
- * users of libcurl may live in this process. */
-static pthread_once_t global_once = PTHREAD_ONCE_INIT;
-static CURLcode global_result;
-
-static void global_init(void) {
-  global_result = curl_global_init(CURL_GLOBAL_DEFAULT);
-}
-
 /* A bundle in one file, which libcurl can keep in its cache. A wrong path that somebody gave is used all
  * the same: the failure names it, and trust never widens by accident. */
 static const char *find_bundle(const xai_config *config) {
@@ -645,12 +635,12 @@ static bool open_multi(net *self, const xai_config *config) {
 }
 
 xai_transport *xai__transport_curl_new(const xai_mem *mem, const xai_config *config, xai_error *err) {
-  pthread_once(&global_once, global_init);
+  if (xai__curl_load(err) != XAI_OK) return NULL;
   if (config->http_version == XAI_HTTP_2 && !xai__curl_has_http2()) {
     xai__fail(err, XAI_ERR_ARG, "http_version: this libcurl was built without HTTP/2");
     return NULL;
   }
-  net *self = global_result == CURLE_OK ? xai__alloc(mem, sizeof *self) : NULL;
+  net *self = xai__alloc(mem, sizeof *self);
   if (self != NULL) {
     self->base.ops = &net_ops;
     self->mem = xai__mem(mem);

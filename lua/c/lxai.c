@@ -225,7 +225,16 @@ static int core_now(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg core_functions[] = {{"now", core_now}, {NULL, NULL}};
+/* core.curl_version() -> the version of libcurl, which it loads | nil: it cannot be loaded */
+static int core_curl_version(lua_State *L) {
+  const char *version = xai_curl_version();
+  if (version[0] == '\0') lua_pushnil(L);
+  else lua_pushstring(L, version);
+  return 1;
+}
+
+static const luaL_Reg core_functions[] = {
+  {"now", core_now}, {"curl_version", core_curl_version}, {NULL, NULL}};
 
 static void push_kind(lua_State *L, xai_kind kind) {
   lua_createtable(L, 0, 2);
@@ -283,8 +292,6 @@ static void set_words(lua_State *L, int ctx) {
 static void fill_module(lua_State *L, int ctx) {
   lua_pushliteral(L, XAI_VERSION); /* core version */
   lua_setfield(L, -2, "version");
-  lua_pushstring(L, xai_curl_version());
-  lua_setfield(L, -2, "curl_version");
   push_kinds(L);
   lua_setfield(L, -2, "kinds");
   push_codes(L);

@@ -12,7 +12,9 @@ local function lua_version()
 end
 
 local function versions()
-  return true, ("xai %s, %s, libcurl %s"):format(core.version, lua_version(), core.curl_version)
+  local ours, libcurl = ("xai %s, %s"):format(core.version, lua_version()), core.curl_version()
+  if libcurl then return true, ("%s, libcurl %s"):format(ours, libcurl) end
+  return false, ours .. ", and libcurl cannot be loaded", "install it, as Debian's libcurl4 does"
 end
 
 local function key(self)

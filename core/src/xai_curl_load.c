@@ -1,0 +1,174 @@
+/* xai_curl_load.c - has libcurl ready when it is first needed: loaded, where we are not linked with it, and set up.
+ * SPDX-License-Identifier: MIT
+ *
+ * libcurl brings some thirty libraries along, which is most of a small program's start. Built with XAI_LAZY_CURL, as
+ * the Lua module is, we are not linked with it: the functions that the transport calls are defined here, and hand on
+ * to those of the library, which the first client loads. It stays loaded, for its threads may outlive us
+ * (CURLOPT_QUICK_EXIT).
+ */
+#include <pthread.h>
+
+#ifdef XAI_LAZY_CURL
+#define CURL_DISABLE_TYPECHECK /* its macros stand in the way of the functions */
+#endif
+
+#include "xai_curl.h"
+#include "xai_err.h"
+
+#ifdef XAI_LAZY_CURL
+
+#include <dlfcn.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Type, name behind "curl_", parameters, arguments. */
+#define PLAIN_FUNCTIONS(X)                                                                     \
+  X(CURL *, easy_init, (void), ())                                                             \
+  X(CURLcode, easy_pause, (CURL * easy, int what), (easy, what))                               \
+  X(const char *, easy_strerror, (CURLcode code), (code))                                      \
+  X(CURLM *, multi_init, (void), ())                                                           \
+  X(CURLMcode, multi_cleanup, (CURLM * multi), (multi))                                        \
+  X(CURLMcode, multi_add_handle, (CURLM * multi, CURL * easy), (multi, easy))                  \
+  X(CURLMcode, multi_remove_handle, (CURLM * multi, CURL * easy), (multi, easy))               \
+  X(CURLMcode, multi_assign, (CURLM * multi, curl_socket_t fd, void *user), (multi, fd, user)) \
+  X(CURLMcode, multi_socket_action, (CURLM * multi, curl_socket_t fd, int what, int *running), \
+    (multi, fd, what, running))                                                                \
+  X(CURLMsg *, multi_info_read, (CURLM * multi, int *left), (multi, left))                     \
+  X(curl_version_info_data *, version_info, (CURLversion version), (version))                  \
+  X(CURLcode, global_init, (long flags), (flags))
+
+/* ... that hand on what they get in ways of their own. */
+#define OTHER_FUNCTIONS(X)                                            \
+  X(void, easy_cleanup, (CURL * easy), ())                            \
+  X(CURLcode, easy_setopt, (CURL * easy, CURLoption option, ...), ()) \
+  X(CURLcode, easy_getinfo, (CURL * easy, CURLINFO what, ...), ())    \
+  X(CURLMcode, multi_setopt, (CURLM * multi, CURLMoption option, ...), ())
+
+/* Those of the library. Filled once, before any is called. */
+#define X(type, name, parameters, arguments) type(*name) parameters;
+static struct {
+  PLAIN_FUNCTIONS(X)
+  OTHER_FUNCTIONS(X)
+} real;
+#undef X
+
+static char missing[160]; /* empty: nothing is */
+
+#define X(type, name, parameters, arguments) \
+  type curl_##name parameters {              \
+    return real.name arguments;              \
+  }
+PLAIN_FUNCTIONS(X)
+#undef X
+
+void curl_easy_cleanup(CURL *easy) {
+  real.easy_cleanup(easy);
+}
+
+CURLcode curl_easy_getinfo(CURL *easy, CURLINFO what, ...) {
+  va_list rest;
+  va_start(rest, what);
+  CURLcode result = real.easy_getinfo(easy, what, va_arg(rest, void *)); /* always where to put it */
+  va_end(rest);
+  return result;
+}
+
+typedef void any_function(void);
+
+/* The number of an option tells what its value is. */
+CURLcode curl_easy_setopt(CURL *easy, CURLoption option, ...) {
+  CURLcode result;
+  va_list rest;
+  va_start(rest, option);
+  switch (option / 10000 * 10000) {
+    case CURLOPTTYPE_LONG: result = real.easy_setopt(easy, option, va_arg(rest, long)); break;
+    case CURLOPTTYPE_FUNCTIONPOINT:
+      result = real.easy_setopt(easy, option, va_arg(rest, any_function *));
+      break;
+    case CURLOPTTYPE_OFF_T: result = real.easy_setopt(easy, option, va_arg(rest, curl_off_t)); break;
+    default: result = real.easy_setopt(easy, option, va_arg(rest, void *));
+  }
+  va_end(rest);
+  return result;
+}
+
+CURLMcode curl_multi_setopt(CURLM *multi, CURLMoption option, ...) {
+  CURLMcode result;
+  va_list rest;
+  va_start(rest, option);
+  switch (option / 10000 * 10000) {
+    case CURLOPTTYPE_LONG: result = real.multi_setopt(multi, option, va_arg(rest, long)); break;
+    case CURLOPTTYPE_FUNCTIONPOINT:
+      result = real.multi_setopt(multi, option, va_arg(rest, any_function *));
+      break;
+    default: result = real.multi_setopt(multi, option, va_arg(rest, void *));
+  }
+  va_end(rest);
+  return result;
+}
+
+/* By the name that its interface has had since 2006; last the one of Debian's build with GnuTLS. */
+static void *open_library(void) {
+  static const char *const names[] = {
+#ifdef __APPLE__
+    "libcurl.4.dylib"
+#else
+    "libcurl.so.4", "libcurl-gnutls.so.4"
+#endif
+  };
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    void *library = dlopen(names[i], RTLD_LAZY | RTLD_LOCAL);
+    if (library != NULL) return library;
+    if (i == 0) snprintf(missing, sizeof missing, "%s", dlerror());
+  }
+  return NULL;
+}
+
+static void find(void *library, const char *name, void *function) {
+  void *symbol = dlsym(library, name);
+  memcpy(function, &symbol, sizeof symbol);
+  if (symbol == NULL) snprintf(missing, sizeof missing, "it is too old and has no %s", name);
+}
+
+static bool load(void) {
+  void *library = open_library();
+  if (library == NULL) return false;
+  missing[0] = '\0';
+#define X(type, name, parameters, arguments) find(library, "curl_" #name, &real.name);
+  PLAIN_FUNCTIONS(X)
+  OTHER_FUNCTIONS(X)
+#undef X
+  return missing[0] == '\0';
+}
+
+#else
+
+static const char missing[] = "";
+
+static bool load(void) {
+  return true;
+}
+
+#endif
+
+/* The only process-wide state of the library: libcurl's own, set up once and never torn down, because other
+ * users of libcurl may live in this process. */
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static CURLcode outcome = CURLE_FAILED_INIT;
+
+static void load_and_init(void) {
+  if (load()) outcome = curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+xai_code xai__curl_load(xai_error *err) {
+  pthread_once(&once, load_and_init);
+  if (outcome == CURLE_OK) return XAI_OK;
+  if (missing[0] == '\0') return xai__fail(err, XAI_ERR_NOMEM, "libcurl could not be set up");
+  return xai__fail(err, XAI_ERR_LIBRARY, "libcurl, which the transport \"curl\" needs: %s", missing);
+}
+
+const char *xai_curl_version(void) {
+  if (xai__curl_load(NULL) != XAI_OK) return "";
+  return curl_version_info(CURLVERSION_NOW)->version;
+}

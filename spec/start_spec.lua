@@ -1,0 +1,74 @@
+--- What a program has loaded when it starts, and what becomes of it where libcurl is not installed.
+-- SPDX-License-Identifier: MIT
+describe("a program's start", function()
+  local first = -1
+  while arg and arg[first - 1] do first = first - 1 end
+  local lua = "'" .. (arg and arg[first] or "lua") .. "'"
+
+  -- What a program of its own prints; `xai` is there.
+  local function run(program, environment)
+    local path = os.tmpname()
+    local file = assert(io.open(path, "w"))
+    file:write("local xai = require 'xai'\n", program)
+    file:close()
+    local pipe = assert(io.popen(("env -u XAI_SIMULATE %s %s %s 2>&1"):format(environment or "", lua, path)))
+    local text = pipe:read "*a"
+    pipe:close()
+    os.remove(path)
+    return text
+  end
+
+  -- A folder in which the loader finds files of libcurl's name that are no libraries.
+  local function with_broken_libcurl(fn)
+    local folder = os.tmpname()
+    os.remove(folder)
+    assert(os.execute(("mkdir %s && cd %s && touch libcurl.so.4 libcurl-gnutls.so.4"):format(folder, folder)))
+    local ok, err = pcall(fn, "LD_LIBRARY_PATH=" .. folder)
+    os.execute("rm -r " .. folder)
+    assert(ok, err)
+  end
+
+  local is_linux = io.open "/proc/self/maps" ~= nil
+  local has_libcurl = [[
+    local function has_libcurl()
+      for line in io.lines "/proc/self/maps" do if line:find "libcurl" then return true end end
+      return false
+    end
+  ]]
+
+  it("loads libcurl for the first client that needs it, and not before", function()
+    if not is_linux then return pending "nobody here says what is loaded" end
+    assert.same("false false true", run(has_libcurl .. [[
+      local before = has_libcurl()
+      xai.new { simulate = true }:respond "Tides?"
+      local simulated = has_libcurl()
+      xai.new { api_key = "xai-k", base_url = "http://127.0.0.1:9/v1" }:close()
+      io.write(tostring(before), " ", tostring(simulated), " ", tostring(has_libcurl()))
+    ]]))
+  end)
+
+  it("says what is missing, and what to do, where libcurl cannot be loaded", function()
+    if not is_linux then return pending "libcurl's name is Linux's" end
+    with_broken_libcurl(function(environment)
+      local text = run([[
+        local grok, err = xai.new { api_key = "xai-k" }
+        print(grok, err.kind, err.code)
+        print(err)
+        print(xai.new { simulate = true }:respond "Tides?" ~= nil)
+      ]], environment)
+      assert.truthy(text:find("^nil\tlibrary\tlibrary\n"), text)
+      assert.truthy(text:find("libcurl, which the transport \"curl\" needs: .*libcurl%.so%.4"), text)
+      assert.truthy(text:find "install the library that the message names", text)
+      assert.truthy(text:find "\ntrue\n$", text)
+    end)
+  end)
+
+  it("leaves doctor to tell of a missing libcurl", function()
+    if not is_linux then return pending "libcurl's name is Linux's" end
+    with_broken_libcurl(function(environment)
+      local text = run([[os.exit(require("xai.cli").main { "doctor" })]], environment .. " XAI_API_KEY=xai-k")
+      assert.truthy(text:find "FAIL  versions  [^\n]*libcurl cannot be loaded; install it", text)
+      assert.truthy(text:find "FAIL  network   [^\n]*libcurl%.so%.4", text)
+    end)
+  end)
+end)
