@@ -4,7 +4,7 @@
 set -euo pipefail
 
 stage=$PWD/build/stage rocks=$PWD/build/rocks
-probe='local xai = require "xai"; assert(xai.new); print(require("xai.json").encode { 1 })'
+probe='local xai = require "xai"; assert(xai.new { api_key = "xai-probe" }):close(); print(require("xai.json").encode { 1 })'
 
 fail() {
   echo "package: $*" >&2
