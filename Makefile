@@ -176,7 +176,7 @@ check: ## everything CI runs
 	@.ci/run
 
 # All that the parts of CI run, built by all processors before they run side by side.
-prepare: all $(TEST_PROGRAMS) $(BUILT:%=$(B)/%/test_nomem) $(C_EXAMPLES) $(B)/soak/soak $(B)/tools/schema_verdicts
+prepare: all $(TEST_PROGRAMS) $(BUILT:%=$(B)/%/test_nomem) $(C_EXAMPLES) $(B)/soak/soak $(B)/tools/schema_verdicts $(B)/bench/count
 	@$(MAKE) B=build/asan CC=clang CXX=clang++ CFLAGS='$(SANITIZE)' LDFLAGS='$(SANITIZE)' prepare-asan
 	@$(MAKE) B=build/fuzz CC=clang CFLAGS='-fsanitize=fuzzer-no-link $(SANITIZE)' LDFLAGS='$(SANITIZE)' prepare-fuzz
 
@@ -211,6 +211,9 @@ interop: all $(B)/tools/schema_verdicts ## other people's clients, and ajv (by n
 
 bench: all $(BENCHES) ## every figure beside its bound and its peers (by npm), in turns; ROW="..." for some rows
 	@$(IN_TREE) $(CLEAN_ENV) bench/run.sh $(if $(ROW),"$(ROW)")
+
+callgrind: all $(B)/bench/count ## instructions of the hot paths against bench/callgrind.txt: 10 % up fails; RENEW=1 renews it
+	@$(IN_TREE) $(CLEAN_ENV) lua5.4 bench/callgrind.lua $(if $(RENEW),--renew)
 
 $(B)/test/%.o: core/test/%.c | $(B)/test/
 	$(COMPILE) -Icore/src -Icore/test
@@ -271,6 +274,6 @@ help: ## this list
 
 .PHONY: all lib modules env deps demo test test-c simulate spec faults tsan examples check asan valgrind fuzz fuzz-run coverage interop \
         bench lint format package dist install uninstall clean help
-.PHONY: nomem torture torture-run prepare prepare-asan prepare-fuzz soak
+.PHONY: callgrind nomem torture torture-run prepare prepare-asan prepare-fuzz soak
 .SECONDARY:
 -include $(wildcard $(B)/*/*.d)

@@ -1,0 +1,101 @@
+--- The hot paths in Lua, so many times and nothing else: `make callgrind` counts what one of them executes.
+-- SPDX-License-Identifier: MIT
+--
+--   lua count.lua WHAT TIMES   deltas, tables: 64 of a stream, from chunk to text or to table; requests: a whole
+--                              answer each; decode, encode: that answer; check: bench/data's ticket, from its text
+local xai = require "xai"
+
+local what, times = arg[1], assert(tonumber(arg[2]))
+local DELTAS = 64
+
+local delta = "event: response.output_text.delta\n" ..
+  'data: {"sequence_number":305,"type":"response.output_text.delta","item_id":' ..
+  '"msg_769f3302-64f9-4c72-2b48-860c87fd9b2a","output_index":0,"content_index":0,"delta":" cuisine",' ..
+  '"logprobs":[]}\n\n'
+
+local message = '{"id":"msg_769f3302-64f9-4c72-2b48-860c87fd9b2a","type":"message","role":"assistant",' ..
+  '"status":"completed","content":[{"type":"output_text","text":"Tides lag the Moon.","annotations":[],"logprobs":[]}]}'
+local answer = '{"id":"resp_0d9b6a5e","object":"response","created_at":1790002000,"status":"completed",' ..
+  '"model":"grok-4.6","output":[' .. message .. '],"parallel_tool_calls":true,"tool_choice":"auto","tools":[],' ..
+  '"text":{"format":{"type":"text"}},"store":false,"error":null,"incomplete_details":null,"temperature":null,' ..
+  '"top_p":null,"usage":{"input_tokens":12,"input_tokens_details":{"cached_tokens":0},"output_tokens":9,' ..
+  '"output_tokens_details":{"reasoning_tokens":0},"total_tokens":21}}'
+local final = 'event: response.completed\ndata: {"type":"response.completed","sequence_number":9003,"response":' ..
+  answer .. "}\n\n"
+
+-- Plays the network: one answer of given pieces to each request, in no time.
+local function wire_of(kind, pieces)
+  local playing, at -- the exchange whose pieces are on their way, and the next one
+  return { pump = function(_, handle)
+    for request in handle.wire_next, handle do
+      playing, at = request.id, 1
+      handle:wire_status(playing, 200)
+      handle:wire_header(playing, "content-type", kind)
+    end
+    while playing do
+      if not pieces[at] then
+        handle:wire_finish(playing, "done")
+        playing = nil
+      elseif handle:wire_body(playing, pieces[at]) then
+        at = at + 1
+      else
+        return 0
+      end
+    end
+  end }
+end
+
+local function client_on(wire)
+  return assert(xai.new { api_key = "xai-benchmark", base_url = "http://wire/v1", simulate = wire, seed = 7 })
+end
+
+local BODY = { model = "grok-4.6", input = "Tides?" }
+local run = {}
+
+local function all_deltas(each)
+  local pieces, block = {}, delta:rep(DELTAS)
+  for i = 1, times do pieces[i] = block end
+  pieces[times + 1] = final
+  local stream = client_on(wire_of("text/event-stream", pieces)):stream(BODY)
+  local seen = 0
+  for event in stream:events() do seen = seen + each(event) end
+  assert(stream:result())
+  assert(seen == times * DELTAS, "deltas are missing")
+end
+
+function run.deltas()
+  all_deltas(function(event) return event.type == "text" and #event.text > 0 and 1 or 0 end)
+end
+
+function run.tables()
+  all_deltas(function(event) return event.type == "text" and event.data.sequence_number and 1 or 0 end)
+end
+
+function run.requests()
+  local grok = client_on(wire_of("application/json", { answer }))
+  for _ = 1, times do assert(grok:respond(BODY):text() == "Tides lag the Moon.") end
+end
+
+function run.decode()
+  for _ = 1, times do assert(xai.json.decode(answer)) end
+end
+
+function run.encode()
+  local value = xai.json.decode(answer)
+  for _ = 1, times do assert(xai.json.encode(value)) end
+end
+
+local function read(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read "*a"
+  file:close()
+  return text
+end
+
+function run.check()
+  local schema = assert(xai.schema.compile(read "bench/data/ticket.schema.json", { format = "assert" }))
+  local text = read "bench/data/ticket.json"
+  for _ = 1, times do assert(schema:check_text(text)) end
+end
+
+run[what]()
