@@ -48,6 +48,7 @@ build = {
         "core/src/xai_curl_load.c",
         "core/src/xai_curl_race.c",
         "core/src/xai_curl_setup.c",
+        "core/src/xai_curl_trust.c",
         "core/src/xai_decimal.c",
         "core/src/xai_door.c",
         "core/src/xai_equal.c",

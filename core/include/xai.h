@@ -514,11 +514,13 @@ typedef struct xai_log {
  * all_proxy's or ALL_PROXY's, with or without http:// before it; unless no_proxy or NO_PROXY exempts the host: a
  * name with all below it, an address or a network (10.0.0.0/8), names and addresses with a port or without, "*". */
 typedef struct xai_config {
-  size_t size;              /* stamped by XAI_CONFIG_INIT                                             */
-  const char *api_key;      /* copied, see xai_client_set_key. NULL: no Authorization header is sent  */
-  const char *base_url;     /* default "https://api.x.ai/v1"; http only if written so                 */
-  const char *user_agent;   /* put before the library's own; NULL: that alone                         */
-  const char *ca_file;      /* PEM bundle; NULL: the system's                                         */
+  size_t size;            /* stamped by XAI_CONFIG_INIT                                             */
+  const char *api_key;    /* copied, see xai_client_set_key. NULL: no Authorization header is sent  */
+  const char *base_url;   /* default "https://api.x.ai/v1"; http only if written so                 */
+  const char *user_agent; /* put before the library's own; NULL: that alone                         */
+  /* PEM bundle, and nobody else is believed. NULL: what SSL_CERT_FILE (CURL_CA_BUNDLE) and SSL_CERT_DIR name; without
+   * them the system's bundle and folder. Of both the folder is asked first. */
+  const char *ca_file;
   const char *proxy;        /* URL; NULL: from the environment, see above; "": none                   */
   uint64_t seed;            /* jitter; 0: taken from the system                                       */
   uint32_t max_calls;       /* in flight at once; default 16,384                                      */

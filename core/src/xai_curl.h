@@ -2,8 +2,9 @@
  * SPDX-License-Identifier: MIT
  *
  * xai_curl_load.c has libcurl ready, xai_transport_curl.c moves the bytes, xai_curl_setup.c sets the options of a
- * request, xai_curl_limits.c holds the limits in time, xai_curl_race.c tries all addresses at once, xai_curl_h2.c
- * overhears what became of a stream of HTTP/2, xai_curl_end.c says how an exchange ended.
+ * request, xai_curl_trust.c says whom to believe, xai_curl_limits.c holds the limits in time, xai_curl_race.c tries
+ * all addresses at once, xai_curl_h2.c overhears what became of a stream of HTTP/2, xai_curl_end.c says how an exchange
+ * ended.
  */
 #ifndef XAI_CURL_H
 #define XAI_CURL_H
@@ -47,6 +48,7 @@ typedef struct net_exchange {
   size_t taken; /* bytes of the answer that the sink took                   */
   xai_head head;
   xai_code code;  /* not 0: we end it, for this reason                        */
+  bool by_folder; /* the handle is set to believe whom the folder knows             */
   unsigned tries; /* connections that were ready for the request              */
   bool fresh;     /* opened a socket of its own                               */
   bool stale;     /* was given a kept connection that had died                */
@@ -81,7 +83,9 @@ struct net {
   net_exchange *spare;
   size_t spare_count;
   net_exchange *resume; /* to be unpaused by the next step                         */
-  char *ca_file;        /* NULL: libcurl's own                                     */
+  char *ca_file;        /* NULL: none; with no folder either: libcurl's own        */
+  char *ca_folder;      /* of authorities by the hash of their names; NULL: none   */
+  bool by_folder;       /* the folder is asked; else, or when it does not know: the file */
   char *proxy;          /* NULL: from the environment                              */
   xai_sockets sockets;  /* open ones                                                */
   bool http2;           /* asked for; a server may still speak 1.1 only */
@@ -102,6 +106,13 @@ xai_code xai__curl_load(xai_error *err);
 /* Options that never change, for a fresh handle. False without memory, or if libcurl cannot be held to
  * what we must rely on. */
 bool xai__curl_set_fixed(CURL *easy, const net *self);
+/* Whom to believe: init finds file and folder, set tells the handle. more: the handshake failed because the folder does
+ * not know the server's authority; from now on the file is asked. False: that is not so, or there is no file. */
+bool xai__curl_trust_init(net *self, const xai_config *config);
+void xai__curl_trust_deinit(net *self);
+bool xai__curl_set_trust(net_exchange *x);
+bool xai__curl_trust_more(net_exchange *x, CURLcode result);
+
 /* Headers and options of one request, and what has to go when it is over. */
 bool xai__curl_set_request(net_exchange *x);
 void xai__curl_clear_request(net_exchange *x);

@@ -53,12 +53,6 @@ static bool set_safety(CURL *easy, const net *self) {
   MUST(CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE); /* the key is not for the proxy */
   MUST(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   MAY(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-  if (self->ca_file != NULL) {
-    /* With a default folder beside the file, libcurl would load the whole store for every connection: 40 ms
-     * instead of 1. From 8.17 on it cannot be talked out of a folder that was compiled in. */
-    MUST(CURLOPT_CAINFO, self->ca_file);
-    MAY(CURLOPT_CAPATH, NULL);
-  }
 #if LIBCURL_VERSION_NUM >= 0x075700
   MAY(CURLOPT_CA_CACHE_TIMEOUT, 86400L);
 #endif

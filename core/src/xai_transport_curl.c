@@ -287,7 +287,7 @@ static void destroy(net_exchange *x) {
 /* Forget what belongs to one exchange and keep the handle, with all that never changes, for the next. */
 static void recycle(net *self, net_exchange *x) {
   xai__curl_clear_request(x);
-  *x = (net_exchange){.owner = self, .easy = x->easy};
+  *x = (net_exchange){.owner = self, .easy = x->easy, .by_folder = x->by_folder};
   if (self->spare_count == SPARE_MAX) {
     destroy(x);
     return;
@@ -342,7 +342,8 @@ static net_exchange *make_exchange(net *self) {
   if (x == NULL) return NULL;
   x->owner = self;
   x->easy = curl_easy_init();
-  if (x->easy != NULL && xai__curl_set_fixed(x->easy, self) && set_callbacks(x)) return x;
+  if (x->easy != NULL && xai__curl_set_fixed(x->easy, self) && xai__curl_set_trust(x) && set_callbacks(x))
+    return x;
   destroy(x);
   return NULL;
 }
@@ -358,18 +359,21 @@ static void detach(net *self, net_exchange *x) {
   recycle(self, x);
 }
 
-/* Its connection turned out dead before anything was written, so this is no resend. */
-static bool start_afresh(net *self, net_exchange *x) {
-  if (!x->stale || x->code != XAI_OK) return false;
-  x->stale = false;
+/* Its connection turned out dead, or more authorities are to be asked about the server, before anything was written:
+ * so this is no resend. */
+static bool start_afresh(net *self, net_exchange *x, CURLcode result) {
+  if (x->code != XAI_OK || !(x->stale || xai__curl_trust_more(x, result))) return false;
+  x->stale = x->linked = x->connected = false;
   x->words[0] = '\0';
   curl_multi_remove_handle(self->multi, x->easy);
+  xai__curl_race_drop(x);
+  x->stage = RACE_NONE;
   xai__curl_limit(x);
   return xai__curl_set_fresh(x, true) && curl_multi_add_handle(self->multi, x->easy) == CURLM_OK;
 }
 
 static void finish(net *self, net_exchange *x, CURLcode result) {
-  if (start_afresh(self, x)) return;
+  if (start_afresh(self, x, result)) return;
   xai_exchange_end end;
   xai__curl_describe(x, result, &end);
   xai_sink sink = x->sink;
@@ -388,7 +392,8 @@ static xai_exchange *net_start(xai_transport *base, const xai_exchange_request *
   x->request = request;
   x->sink = *sink;
   xai__head_init(&x->head, request->max_headers);
-  if (!xai__curl_set_request(x) || curl_multi_add_handle(self->multi, x->easy) != CURLM_OK) {
+  bool trusting = x->by_folder == self->by_folder || xai__curl_set_trust(x);
+  if (!trusting || !xai__curl_set_request(x) || curl_multi_add_handle(self->multi, x->easy) != CURLM_OK) {
     recycle(self, x);
     return NULL;
   }
@@ -593,7 +598,7 @@ static void net_free(xai_transport *base) {
   else abandon(self);
   xai__poll_free(self->poll);
   xai__sockets_deinit(&self->sockets);
-  free_text(&mem, self->ca_file);
+  xai__curl_trust_deinit(self);
   free_text(&mem, self->proxy);
   xai__free(&mem, self, sizeof *self);
 }
@@ -603,28 +608,12 @@ static const xai_transport_ops net_ops = {net_start, net_cancel, net_resume,  ne
 
 /* ---- making one ---- */
 
-/* A bundle in one file, which libcurl can keep in its cache. A wrong path that somebody gave is used all
- * the same: the failure names it, and trust never widens by accident. */
-static const char *find_bundle(const xai_config *config) {
-  static const char *const usual[] = {"/etc/ssl/certs/ca-certificates.crt",
-                                      "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"};
-  if (config->ca_file != NULL) return config->ca_file;
-  const char *given = getenv("SSL_CERT_FILE");
-  if (given == NULL || *given == '\0') given = getenv("CURL_CA_BUNDLE");
-  if (given != NULL && *given != '\0') return given;
-  for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)
-    if (access(usual[i], R_OK) == 0) return usual[i];
-  return NULL;
-}
-
 static bool copy_config(net *self, const xai_config *config) {
-  const char *bundle = find_bundle(config);
-  if (bundle != NULL) self->ca_file = copy_text(&self->mem, bundle);
   if (config->proxy != NULL) self->proxy = copy_text(&self->mem, config->proxy);
   self->queueing = config->max_connections != 0;
   self->require_staple = config->require_staple;
   self->http2 = config->http_version == XAI_HTTP_2;
-  return (bundle == NULL || self->ca_file != NULL) && (config->proxy == NULL || self->proxy != NULL);
+  return xai__curl_trust_init(self, config) && (config->proxy == NULL || self->proxy != NULL);
 }
 
 static bool open_multi(net *self, const xai_config *config) {

@@ -229,9 +229,9 @@ static const lb_step hello[] = {READ, WRITE(OK_HELLO), AGAIN};
 
 /* Whatever the shell holds, no proxy and no certificates come from it. */
 static inline void forget_environment(void) {
-  static const char *const inherited[] = {"http_proxy",  "HTTP_PROXY", "https_proxy",
-                                          "HTTPS_PROXY", "all_proxy",  "ALL_PROXY",
-                                          "no_proxy",    "NO_PROXY",   "SSL_CERT_FILE"};
+  static const char *const inherited[] = {"http_proxy",    "HTTP_PROXY",   "https_proxy",   "HTTPS_PROXY",
+                                          "all_proxy",     "ALL_PROXY",    "no_proxy",      "NO_PROXY",
+                                          "SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE"};
   for (size_t i = 0; i < sizeof inherited / sizeof *inherited; i++) unsetenv(inherited[i]);
 }
 

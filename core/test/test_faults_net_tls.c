@@ -41,6 +41,159 @@ static void a_right_certificate_is_spoken_to(void) {
   tls_identity_free(&identity);
 }
 
+/* ---- whom to believe */
+
+/* A folder as `openssl rehash` makes it, with this authority alone. */
+typedef struct hashed_folder {
+  char path[64];
+  char file[96];
+} hashed_folder;
+
+static hashed_folder folder_of(const tls_authority *authority) {
+  hashed_folder folder = {.path = "/tmp/xai-test-cas-XXXXXX"};
+  tls_must(mkdtemp(folder.path) != NULL, "no folder");
+  unsigned long hash = X509_NAME_hash(X509_get_subject_name(authority->identity.cert));
+  snprintf(folder.file, sizeof folder.file, "%s/%08lx.0", folder.path, hash);
+  tls_must(symlink(authority->file, folder.file) == 0, "no link");
+  return folder;
+}
+
+static void folder_free(hashed_folder *folder) {
+  unlink(folder->file);
+  rmdir(folder->path);
+}
+
+/* What a call ends with of a client that believes what the environment names. */
+static net_call call_believing(const char *file, const char *folder, const tls_wish *wish,
+                               long *connections) {
+  tls_identity identity = tls_make(wish);
+  tls_server server;
+  tls_server_init(&server, &identity);
+  server.answer = OK_WHOLE;
+  lb_server *s = lb_start_serving(tls_serve, &server);
+  char base[64];
+  snprintf(base, sizeof base, "https://127.0.0.1:%d/v1", s->port);
+  if (file != NULL) setenv("SSL_CERT_FILE", file, 1);
+  if (folder != NULL) setenv("SSL_CERT_DIR", folder, 1);
+  xai_config config = net_config();
+  xai_client *client = net_open_at(&config, base, 0);
+  unsetenv("SSL_CERT_FILE");
+  unsetenv("SSL_CERT_DIR");
+  net_call c;
+  net_ask(client, &c, false);
+  CHECK_INT(c.attempts, 1);
+  *connections = lb_seen(s, LB_CONNECTIONS);
+  CHECK_INT(lb_seen(s, LB_REQUESTS), c.error.code == XAI_OK ? 1 : 0);
+  xai_client_free(client);
+  lb_stop(s);
+  tls_server_deinit(&server);
+  tls_identity_free(&identity);
+  return c;
+}
+
+static void a_folder_of_authorities_is_believed(void) {
+  const tls_wish wish = {.name = "api", .issuer = &trusted.identity};
+  hashed_folder folder = folder_of(&trusted);
+  long connections;
+  net_call c = call_believing(NULL, folder.path, &wish, &connections);
+  CHECK_CALL(c, "complete", "answered", XAI_OK);
+  CHECK_INT(connections, 1);
+  c = call_believing(stranger.file, folder.path, &wish, &connections);
+  CHECK_CALL(c, "complete", "answered", XAI_OK);
+  CHECK_INT(connections, 1);
+  folder_free(&folder);
+}
+
+/* Another handshake, before anything was said: to the caller it is the same attempt. */
+static void the_bundle_is_asked_when_the_folder_does_not_know(void) {
+  const tls_wish wish = {.name = "api", .issuer = &trusted.identity};
+  hashed_folder folder = folder_of(&stranger);
+  long connections;
+  net_call c = call_believing(trusted.file, folder.path, &wish, &connections);
+  CHECK_CALL(c, "complete", "answered", XAI_OK);
+  CHECK_INT(connections, 2);
+  c = call_believing(trusted.file, "/nonexistent", &wish, &connections);
+  CHECK_CALL(c, "complete", "answered", XAI_OK);
+  folder_free(&folder);
+}
+
+static void F08_an_issuer_that_neither_folder_nor_bundle_knows(void) {
+  const tls_wish wish = {.name = "api", .issuer = &trusted.identity};
+  hashed_folder folder = folder_of(&stranger);
+  long connections;
+  net_call c = call_believing(stranger.file, folder.path, &wish, &connections);
+  CHECK_CALL(c, "failed", "not_sent", XAI_ERR_TLS);
+  CHECK_HAS(c.error.message, "unable to get local issuer certificate");
+  CHECK_INT(connections, 2);
+  c = call_believing(NULL, folder.path, &wish, &connections);
+  CHECK_CALL(c, "failed", "not_sent", XAI_ERR_TLS);
+  CHECK_INT(connections, 1);
+  folder_free(&folder);
+}
+
+/* The bundle would not help. */
+static void F08_expired_by_a_folder(void) {
+  const tls_wish wish = {.name = "api", .issuer = &trusted.identity, .from_days = -9, .until_days = -1};
+  hashed_folder folder = folder_of(&trusted);
+  long connections;
+  net_call c = call_believing(trusted.file, folder.path, &wish, &connections);
+  CHECK_CALL(c, "failed", "not_sent", XAI_ERR_TLS);
+  CHECK_HAS(c.error.message, "expired");
+  CHECK_INT(connections, 1);
+  folder_free(&folder);
+}
+
+/* ca_file is the caller's word, and the environment's is not asked. */
+static void F08_a_file_that_was_named_is_alone(void) {
+  const tls_wish wish = {.name = "api", .issuer = &stranger.identity};
+  hashed_folder folder = folder_of(&stranger);
+  tls_identity identity = tls_make(&wish);
+  tls_server server;
+  tls_server_init(&server, &identity);
+  long requests, connections;
+  setenv("SSL_CERT_DIR", folder.path, 1);
+  net_call c = call_with_server(&server, net_config(), &requests, &connections);
+  unsetenv("SSL_CERT_DIR");
+  CHECK_CALL(c, "failed", "not_sent", XAI_ERR_TLS);
+  CHECK_INT(connections, 1);
+  tls_server_deinit(&server);
+  tls_identity_free(&identity);
+  folder_free(&folder);
+}
+
+/* Calls at the same time learn it each for itself; those after them begin with the bundle. */
+static void a_client_that_asked_the_bundle_goes_on_with_it(void) {
+  const tls_wish wish = {.name = "api", .issuer = &trusted.identity};
+  hashed_folder folder = folder_of(&stranger);
+  tls_identity identity = tls_make(&wish);
+  tls_server server;
+  tls_server_init(&server, &identity);
+  server.answer = OK_WHOLE;
+  lb_server *s = lb_start_serving(tls_serve, &server);
+  char base[64];
+  snprintf(base, sizeof base, "https://127.0.0.1:%d/v1", s->port);
+  setenv("SSL_CERT_FILE", trusted.file, 1);
+  setenv("SSL_CERT_DIR", folder.path, 1);
+  xai_config config = net_config();
+  xai_client *client = net_open_at(&config, base, 0);
+  net_call calls[3];
+  for (int i = 0; i < 2; i++) net_start(client, &calls[i], net_request("/responses", "{}", false));
+  for (int i = 0; i < 2; i++) net_run(client, &calls[i]);
+  CHECK_INT(lb_seen(s, LB_CONNECTIONS), 4);
+  for (int i = 0; i < 3; i++) net_start(client, &calls[i], net_request("/responses", "{}", false));
+  for (int i = 0; i < 3; i++) net_run(client, &calls[i]);
+  for (int i = 0; i < 3; i++) CHECK_CALL(calls[i], "complete", "answered", XAI_OK);
+  CHECK_INT(lb_seen(s, LB_CONNECTIONS), 5);
+  CHECK_INT(lb_seen(s, LB_REQUESTS), 5);
+  xai_client_free(client);
+  unsetenv("SSL_CERT_FILE");
+  unsetenv("SSL_CERT_DIR");
+  lb_stop(s);
+  tls_server_deinit(&server);
+  tls_identity_free(&identity);
+  folder_free(&folder);
+}
+
 /* ---- F04 */
 
 /* A name with a dead address before the live one: the handshake goes on over the socket that won. */
@@ -281,6 +434,12 @@ int main(void) {
   trusted = tls_authority_new("Trusted Test Authority");
   stranger = tls_authority_new("Some Other Authority");
   RUN(a_right_certificate_is_spoken_to);
+  RUN(a_folder_of_authorities_is_believed);
+  RUN(the_bundle_is_asked_when_the_folder_does_not_know);
+  RUN(a_client_that_asked_the_bundle_goes_on_with_it);
+  RUN(F08_an_issuer_that_neither_folder_nor_bundle_knows);
+  RUN(F08_expired_by_a_folder);
+  RUN(F08_a_file_that_was_named_is_alone);
   RUN(F04_a_handshake_after_a_race);
   RUN(F07_a_handshake_that_stalls);
   RUN(F08_expired);
