@@ -163,11 +163,20 @@ end
 local header = read "core/include/xai.h"
 local version = assert(header:match '#define XAI_VERSION "([^"]+)"')
 local parts = { ([[
-/* xai.c - libxai %s in one file: add it and xai.h to a program, and link with libcurl and PCRE2.
+/* xai.c - libxai %s in one file: add it and xai.h to a program, and link with libcurl.
  * SPDX-License-Identifier: MIT
  *
- * Made by `make dist` from the sources in core/src; change those.
+ * Made by `make dist` from the sources in core/src; change those. Built as C11, also for a program in C++.
+ *
+ *   cc -std=c11 main.c xai.c -lcurl -lm
+ *   cc -std=c11 -DXAI_PCRE2=1 main.c xai.c -lcurl -lpcre2-8 -lm
+ *
+ * Of the patterns in JSON Schemas PCRE2 matches all. Without it those that look ahead or behind, refer back to a group
+ * or name a property of Unicode, "\p{...}", are an error of xai_schema_compile that says so.
  */
+#ifndef XAI_PCRE2
+#define XAI_PCRE2 0
+#endif
 #if defined(__linux__) && !defined(_GNU_SOURCE)
 #define _GNU_SOURCE
 #elif defined(__APPLE__) && !defined(_DARWIN_C_SOURCE)

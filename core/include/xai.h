@@ -321,7 +321,9 @@ typedef struct xai_schema_options {
  * metaschemas can be referred to without handing them in. NULL with err filled: XAI_ERR_SCHEMA, whose message
  * names the place in the schema and what is wrong there (unknown $schema, a reference that leads nowhere or
  * only back to itself, a bad pattern, a keyword's wrong type); XAI_ERR_JSON and the other errors of reading;
- * XAI_ERR_TOO_BIG; XAI_ERR_NOMEM; XAI_ERR_ARG. */
+ * XAI_ERR_TOO_BIG; XAI_ERR_NOMEM; XAI_ERR_ARG.
+ * Patterns are ECMA-262's with its u flag. Built without PCRE2 (XAI_PCRE2=0, as xai.c is unless told otherwise), those
+ * that look ahead or behind, refer back to a group or name a property of Unicode are XAI_ERR_SCHEMA, which says so. */
 XAI_API xai_schema *xai_schema_compile(const xai_mem *mem, const char *text, size_t len,
                                        const xai_schema_options *options, xai_error *err);
 /* After the last check with it. NULL is fine. */

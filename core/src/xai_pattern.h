@@ -1,13 +1,20 @@
-/* xai_pattern.h - regular expressions of ECMA-262 (with its u flag), matched by PCRE2 within limits.
+/* xai_pattern.h - regular expressions of ECMA-262 (with its u flag), matched within limits.
  * SPDX-License-Identifier: MIT
  *
  * A compiled pattern is immutable and may be matched from many threads, each with a matcher of its own. What
  * PCRE2 has beyond ECMA-262 is refused; an escaped punctuation mark is taken literally, as before the u flag.
+ *
+ * XAI_PCRE2 is 1, all of them, by PCRE2 (xai_pattern.c), or 0, without that library (xai_pattern_plain.c): then those
+ * that look ahead or behind, refer back to a group or name a property of Unicode do not compile.
  */
 #ifndef XAI_PATTERN_H
 #define XAI_PATTERN_H
 
 #include "xai_buf.h"
+
+#ifndef XAI_PCRE2
+#define XAI_PCRE2 1
+#endif
 
 typedef struct xai_pattern xai_pattern;
 typedef struct xai_matcher xai_matcher;
