@@ -69,7 +69,7 @@ $(B)/libxai.so: $(CORE)
 $(B)/core/%.o: core/src/%.c | $(B)/core/
 	$(COMPILE)
 $(B)/lazy/%.o: core/src/%.c | $(B)/lazy/
-	$(COMPILE) -DXAI_LAZY_CURL
+	$(COMPILE) -DXAI_LAZY_CURL -DXAI_HIDDEN
 
 # A module holds the core inside and shows luaopen_xai_core alone, so that two copies in a process never meet. libcurl it
 # loads when the first client needs it, so no name of libcurl's may be left to the loader.

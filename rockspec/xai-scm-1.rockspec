@@ -128,7 +128,8 @@ build = {
         "lua/c/lxai_sse.c",
         "lua/c/lxai_terminal.c"
       },
-      defines = { "XAI_LAZY_CURL" }, -- libcurl is loaded by the first client that needs it
+      -- libcurl is loaded by the first client that needs it; the module shows luaopen_xai_core alone.
+      defines = { "XAI_LAZY_CURL", "XAI_HIDDEN" },
       incdirs = { "core/include", "$(CURL_INCDIR)", "$(PCRE2_INCDIR)" },
       libdirs = { "$(CURL_LIBDIR)", "$(PCRE2_LIBDIR)" },
       libraries = { "pcre2-8", "m" }

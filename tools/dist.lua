@@ -140,6 +140,7 @@ local included = {}
 
 -- The text with our own headers in place of their #include lines, each once.
 local function inline(text)
+  text = text:gsub("\n#pragma GCC visibility [^\n]+\n", "") -- of what is static here
   text = text:gsub("#if !defined%(_DEFAULT_SOURCE%)\n#define _DEFAULT_SOURCE\n#endif\n", "")
   text = text:gsub("#if defined%(__linux__%)\n#define _GNU_SOURCE\n#endif\n", "")
   text = text:gsub("#define _[%u_]+_SOURCE[^\n]*\n", "")

@@ -44,7 +44,10 @@ extern "C" {
 
 #define XAI_VERSION "0.1.0"
 
+/* Built with XAI_HIDDEN a shared object keeps the library to itself: two of them in a process never meet. */
 #if defined(XAI_API)
+#elif defined(__GNUC__) && defined(XAI_HIDDEN)
+#define XAI_API __attribute__((visibility("hidden")))
 #elif defined(__GNUC__)
 #define XAI_API __attribute__((visibility("default")))
 #else

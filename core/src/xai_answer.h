@@ -11,6 +11,8 @@
 #include "xai_fold.h"
 #include "xai_transport.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef enum answer_mode {
   ANSWER_UNDECIDED, /* no body byte yet                                       */
   ANSWER_STREAM,    /* events, folded as they are pulled                      */
@@ -80,5 +82,7 @@ bool xai__answer_output_seen(const xai_answer *answer);
 /* After a verdict that is an error: the secret goes out of all that is shown of the answer, see xai_redact.h. Of a body
  * that was asked for as bytes only the first 64 KiB are looked through. */
 void xai__answer_clean(xai_answer *answer, xai_str secret);
+
+#pragma GCC visibility pop
 
 #endif

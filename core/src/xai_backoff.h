@@ -5,6 +5,8 @@
 
 #include "xai_buf.h"
 
+#pragma GCC visibility push(hidden)
+
 /* Full jitter: uniform in 0 .. min(max_ms, base_ms * 2^(failed-1)), never 0 so that no loop is tight.
  * `failed`: attempts that failed so far, from 1. `random`: 32 uniform bits. */
 uint32_t xai__backoff_ms(uint32_t failed, uint32_t base_ms, uint32_t max_ms, uint32_t random);
@@ -49,5 +51,7 @@ typedef struct xai_budget {
 } xai_budget;
 void xai__budget_call(xai_budget *self, uint64_t now_ms);
 bool xai__budget_retry(xai_budget *self, uint64_t now_ms); /* takes one; false: used up */
+
+#pragma GCC visibility pop
 
 #endif

@@ -13,6 +13,8 @@
 
 #include "xai_window.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef enum breaker_state {
   BREAKER_CLOSED, /* all pass                          */
   BREAKER_OPEN,   /* none passes but a probe           */
@@ -40,5 +42,7 @@ bool xai__breaker_pass(xai_breaker *self, uint64_t now, uint64_t *random, uint32
 /* An attempt that passed at `passed_at` has failed, or shown that the service is there. */
 void xai__breaker_failed(xai_breaker *self, uint64_t now, uint64_t passed_at, uint64_t *random);
 void xai__breaker_alive(xai_breaker *self, uint64_t now, uint64_t passed_at);
+
+#pragma GCC visibility pop
 
 #endif

@@ -5,6 +5,8 @@
 
 #include "xai_mem.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef struct xai_buf {
   char *ptr; /* NUL-terminated beyond len when not NULL           */
   size_t len;
@@ -43,5 +45,7 @@ void xai__str_copy(char *to, size_t size, xai_str from);
 size_t xai__utf8_valid(const char *bytes, size_t len);
 /* Append with each invalid maximal subpart replaced by U+FFFD; *replaced set to true if any was. */
 xai_code xai__utf8_add_fixed(xai_buf *buf, const char *bytes, size_t len, bool *replaced);
+
+#pragma GCC visibility pop
 
 #endif

@@ -14,6 +14,8 @@
 #include "xai_report.h"
 #include "xai_request.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef enum call_state {
   CALL_QUEUED,  /* wants an attempt started as soon as the gate lets it pass     */
   CALL_WAITING, /* request handed to the transport; no status yet                */
@@ -94,5 +96,7 @@ void xai__call_cancel(xai_call *call, uint64_t now);
 const xai_json *xai__call_response(const xai_call *call);
 /* What it sends as Authorization; empty: nothing. Borrowed from the call. */
 xai_str xai__call_authorization(const xai_call *call);
+
+#pragma GCC visibility pop
 
 #endif

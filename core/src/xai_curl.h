@@ -18,6 +18,8 @@
 #include "xai_sockets.h"
 #include "xai_transport.h"
 
+#pragma GCC visibility push(hidden)
+
 /* Since 7.80 libcurl tells when a connection is ready for a request. */
 #define XAI_CURL_TELLS_READY (LIBCURL_VERSION_NUM >= 0x075000)
 
@@ -149,5 +151,7 @@ bool xai__curl_has_time(const net_exchange *x, CURLINFO which);
 int xai__curl_overhear(CURL *easy, curl_infotype type, char *words, size_t len, void *exchange);
 /* The verdict, for libcurl's result and what we saw ourselves. Before the handle is removed. */
 void xai__curl_describe(const net_exchange *x, CURLcode result, xai_exchange_end *end);
+
+#pragma GCC visibility pop
 
 #endif

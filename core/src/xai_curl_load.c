@@ -55,6 +55,13 @@ static struct {
 
 static char missing[160]; /* empty: nothing is */
 
+/* Nobody else in the process may meet ours. */
+#define X(type, name, parameters, arguments) \
+  __attribute__((visibility("hidden"))) type curl_##name parameters;
+PLAIN_FUNCTIONS(X)
+OTHER_FUNCTIONS(X)
+#undef X
+
 #define X(type, name, parameters, arguments) \
   type curl_##name parameters {              \
     return real.name arguments;              \

@@ -5,6 +5,8 @@
 
 #include "xai_json.h"
 
+#pragma GCC visibility push(hidden)
+
 /* 0.DIGITS * 10^point, the digits without zeros at either end; borrowed from the number's text. */
 typedef struct xai_decimal {
   const char *digits; /* the first that is not 0; a '.' may stand among them     */
@@ -40,5 +42,7 @@ uint64_t xai__decimal_hash(const xai_decimal *a);
 
 /* Divisors of more significant digits are not supported. */
 #define XAI__DIVISOR_DIGITS 40
+
+#pragma GCC visibility pop
 
 #endif

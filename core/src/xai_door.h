@@ -11,6 +11,8 @@
 
 #include "xai_err.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef struct xai_door {
   atomic_bool inside;
   pid_t process; /* that made it */
@@ -23,5 +25,7 @@ xai_code xai__door_enter(xai_door *door, xai_error *err);
 xai_code xai__door_enter_here(xai_door *door, xai_error *err);
 void xai__door_leave(xai_door *door);
 bool xai__door_is_copied(const xai_door *door);
+
+#pragma GCC visibility pop
 
 #endif

@@ -5,6 +5,8 @@
 
 #include "xai_json.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef struct xai_equal_pair {
   const xai_json *a;    /* the next to look at                                    */
   const xai_json *b;    /* hashing: its container; comparing: the other container */
@@ -38,5 +40,7 @@ uint64_t xai__equal_hash(xai_equal *e, const xai_json *value);
 
 /* Of bytes, all of them. */
 uint64_t xai__hash_bytes(const char *bytes, size_t len);
+
+#pragma GCC visibility pop
 
 #endif

@@ -6,6 +6,8 @@
 #include "xai_buf.h"
 #include "xai_redact.h"
 
+#pragma GCC visibility push(hidden)
+
 /* A fresh error: kind and retryable follow from the code; the message is the code's sentence, followed by
  * ": " and the formatted text when given. err NULL is allowed. Returns code, so that one can
  * `return xai__fail(err, XAI_ERR_ARG, "path must start with '/'")`. */
@@ -33,5 +35,7 @@ bool xai__is_error_frame(const xai_json *value);
 /* May an attempt that ended so be repeated (faults.md R4, F30-F36; api/errors-limits.md section 4)?
  * NOT for network failures, where the transport's result decides. */
 xai_attempt_class xai__class_of_status(int status, const xai_error *err);
+
+#pragma GCC visibility pop
 
 #endif

@@ -10,6 +10,8 @@
 #include "xai_err.h"
 #include "xai_json.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef struct xai_fold xai_fold;
 
 typedef struct xai_delta {
@@ -54,5 +56,7 @@ xai_str xai__fold_text(xai_fold *fold);
 /* Has any output begun (an item, a delta)? created and in_progress do not count: an error before may be retried. */
 bool xai__fold_output_seen(const xai_fold *fold);
 unsigned xai__fold_flags(const xai_fold *fold); /* XAI_FLAG_... */
+
+#pragma GCC visibility pop
 
 #endif

@@ -9,6 +9,8 @@
 
 #include "xai_fold.h"
 
+#pragma GCC visibility push(hidden)
+
 enum {
   XAI__FOLD_MAX_INDEX = 9999, /* of an item, part, choice or call; beyond it the answer is absurd */
   XAI__FOLD_HALVES = 8        /* texts that may wait for the second half of a pair at once        */
@@ -136,5 +138,7 @@ xai_json *xai__chat_find(xai_fold *fold, xai_fold_target target, xai_event_type 
 /* The end came, by marker or by end of input. */
 xai_code xai__chat_judge(xai_fold *fold, bool marker);
 xai_str xai__chat_text(xai_fold *fold);
+
+#pragma GCC visibility pop
 
 #endif

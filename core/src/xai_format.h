@@ -15,6 +15,8 @@
 
 #include "xai.h"
 
+#pragma GCC visibility push(hidden)
+
 /* A known format; 0 is none. */
 typedef int xai_format;
 
@@ -25,5 +27,7 @@ xai_format xai__format_find(xai_str name);
 
 /* Does the text have this format? Format 0 accepts everything, as the specification asks for. */
 bool xai__format_check(xai_format format, const char *text, size_t len);
+
+#pragma GCC visibility pop
 
 #endif

@@ -5,6 +5,8 @@
 
 #include "xai.h"
 
+#pragma GCC visibility push(hidden)
+
 /* ---- scanning ---- */
 
 typedef struct xai_scan {
@@ -118,5 +120,7 @@ enum {
 
 extern const uint32_t xai__idn_ranges[];
 extern const size_t xai__idn_range_count;
+
+#pragma GCC visibility pop
 
 #endif

@@ -6,6 +6,8 @@
 #include "xai_breaker.h"
 #include "xai_limiter.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef struct xai_gate {
   xai_breaker breaker;
   xai_limiter limiter;
@@ -41,5 +43,7 @@ bool xai__gate_is_open(const xai_gate *self); /* the breaker is: no attempt pass
 
 /* Does this status say that no service answers behind the address? */
 bool xai__is_outage(int status);
+
+#pragma GCC visibility pop
 
 #endif

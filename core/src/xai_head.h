@@ -9,6 +9,8 @@
 
 #include "xai_buf.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef enum xai_head_kind {
   XAI_HEAD_NOTHING, /* part of an interim answer or a trailer      */
   XAI_HEAD_STATUS,  /* the final status line: see `status`         */
@@ -35,5 +37,7 @@ void xai__head_init(xai_head *head, size_t max_bytes);
 /* One line with its line end. XAI_OK with kind, and for a field its name and value, trimmed and borrowed
  * from the line. XAI_ERR_HTTP, XAI_ERR_TOO_BIG: the answer must be dropped, `why` says what for. */
 xai_code xai__head_line(xai_head *head, xai_str line, xai_head_kind *kind, xai_str *name, xai_str *value);
+
+#pragma GCC visibility pop
 
 #endif

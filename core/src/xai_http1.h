@@ -11,6 +11,8 @@
 #include "xai_head.h"
 #include "xai_transport.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef enum xai_http1_state {
   XAI_HTTP1_HEAD,      /* a line of the head                               */
   XAI_HTTP1_FIXED,     /* `left` bytes of the body                         */
@@ -52,5 +54,7 @@ xai_code xai__http1_close(xai_http1 *self);
 
 /* Done, and the connection may carry another request. */
 bool xai__http1_may_reuse(const xai_http1 *self);
+
+#pragma GCC visibility pop
 
 #endif

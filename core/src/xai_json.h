@@ -9,6 +9,8 @@
 
 #include "xai_buf.h"
 
+#pragma GCC visibility push(hidden)
+
 struct xai_json {
   uint8_t type;    /* xai_json_type                                                    */
   uint8_t boolean; /* XAI_JSON_BOOL                                                    */
@@ -102,5 +104,7 @@ void xai__json_writer_take(xai_json_writer *writer, xai_buf *to);
 size_t xai__json_format_int(char *to, int64_t value);
 /* The shortest text that reads back as `value`, which must be finite; whole ones get ".0" unless `bare`. */
 size_t xai__json_format_real(char *to, double value, bool bare);
+
+#pragma GCC visibility pop
 
 #endif

@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#pragma GCC visibility push(hidden)
+
 #define XAI__EACH(byte) (0x0101010101010101u * (byte))
 
 /* Eight bytes as a number, the first of them lowest. */
@@ -52,5 +54,7 @@ static inline const unsigned char *xai__find_special(const unsigned char *at, co
 static inline int xai__has_high(uint64_t high) {
   return (high & XAI__EACH(0x80)) != 0;
 }
+
+#pragma GCC visibility pop
 
 #endif

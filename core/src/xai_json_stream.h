@@ -10,6 +10,8 @@
 
 #include "xai_json.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef enum xai_json_event {
   XAI_JSON_PAUSE, /* all bytes are read                                                    */
   XAI_JSON_KEY,   /* a key is complete: `value` is the member to come, without a type        */
@@ -62,5 +64,7 @@ void xai__json_stream_reset(xai_json_stream *s);
 xai_json_event xai__json_stream_next(xai_json_stream *s, const char **from, const char *last);
 /* No more bytes follow: perhaps XAI_JSON_END of a number first, then XAI_JSON_DONE or XAI_JSON_BROKEN. */
 xai_json_event xai__json_stream_finish(xai_json_stream *s);
+
+#pragma GCC visibility pop
 
 #endif

@@ -10,6 +10,8 @@
 #include "xai_err.h"
 #include "xai_secret.h"
 
+#pragma GCC visibility push(hidden)
+
 #define XAI__KEY_SHOWN sizeof(((xai_error *)NULL)->key)
 
 /* One key, shared by the client and by the calls that began with it; it goes with the last of them. */
@@ -52,5 +54,7 @@ void xai__keys_deinit(xai_keys *keys);
 xai_code xai__keys_renew(xai_keys *keys, xai_error *err);
 /* See xai_client_set_key. */
 xai_code xai__keys_set(xai_keys *keys, xai_str text, const char *name, xai_error *err);
+
+#pragma GCC visibility pop
 
 #endif

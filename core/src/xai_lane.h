@@ -14,6 +14,8 @@
 #include "xai_rate_hint.h"
 #include "xai_window.h"
 
+#pragma GCC visibility push(hidden)
+
 enum { XAI_MODEL_NAME = 64 };
 
 /* 0: none is known. */
@@ -97,5 +99,7 @@ void xai__lane_learn(xai_lane *lane, const xai_booking *booking, uint64_t now,
                      const xai_attempt_report *report, uint32_t longest_block_ms, uint64_t *random);
 /* The server takes requests at this rate. */
 void xai__lane_accepted(xai_lane *lane, const xai_booking *booking);
+
+#pragma GCC visibility pop
 
 #endif

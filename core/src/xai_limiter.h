@@ -14,6 +14,8 @@
 
 #include "xai_lane.h"
 
+#pragma GCC visibility push(hidden)
+
 enum { XAI_MOST_LANES = 64, XAI_PRIORITY_MS = 10000 };
 
 typedef enum xai_ticket_state {
@@ -80,5 +82,7 @@ void xai__limiter_done(xai_limiter *self, xai_ticket *ticket, uint64_t now, cons
 uint64_t xai__limiter_blocked_until(const xai_limiter *self, xai_str model);
 /* From 1 on, in the line of its lane; 0: it does not wait. */
 size_t xai__limiter_place(const xai_ticket *ticket);
+
+#pragma GCC visibility pop
 
 #endif

@@ -9,6 +9,8 @@
 
 #include "xai_mem.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef struct xai_waiter {
   int64_t rank;    /* lower ranks come first                    */
   uint64_t number; /* among equals the lower one; unique        */
@@ -34,5 +36,7 @@ xai_waiter *xai__line_first(const xai_line *line); /* NULL: nobody waits */
 xai_waiter *xai__line_next(const xai_waiter *waiter);
 /* The first one that is not before that rank and number. */
 xai_waiter *xai__line_from(const xai_line *line, int64_t rank, uint64_t number);
+
+#pragma GCC visibility pop
 
 #endif

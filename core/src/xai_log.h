@@ -9,6 +9,8 @@
 
 #include "xai_buf.h"
 
+#pragma GCC visibility push(hidden)
+
 /* Fields that are zero or empty are left out. */
 typedef struct xai_log_entry {
   xai_log_level level;
@@ -31,5 +33,7 @@ typedef struct xai_log_entry {
 bool xai__log_wants(const xai_log *log, xai_log_level level);
 /* One line at most. wall_s: Unix seconds. secret: the key that goes with it; may be empty. */
 void xai__log(const xai_log *log, int64_t wall_s, const xai_log_entry *entry, xai_str secret);
+
+#pragma GCC visibility pop
 
 #endif

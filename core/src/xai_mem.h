@@ -5,6 +5,8 @@
 
 #include "xai.h"
 
+#pragma GCC visibility push(hidden)
+
 /* `mem` with fn NULL replaced by malloc and free; NULL gives those too. */
 xai_mem xai__mem(const xai_mem *mem);
 
@@ -20,5 +22,7 @@ void xai__wipe(void *ptr, size_t size);
 /* a + b and a * b; false on overflow, *out then untouched. */
 bool xai__add(size_t a, size_t b, size_t *out);
 bool xai__mul(size_t a, size_t b, size_t *out);
+
+#pragma GCC visibility pop
 
 #endif

@@ -10,6 +10,8 @@
 
 #include "xai_buf.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef struct xai_nfa xai_nfa;
 
 /* Where it may stand: for any number of matches, one at a time, with one allocator. Zeroed to begin with. */
@@ -30,5 +32,7 @@ size_t xai__nfa_size(const xai_nfa *nfa);
 xai_code xai__nfa_match(const xai_nfa *nfa, const xai_mem *mem, xai_nfa_room *room, xai_str text,
                         uint64_t most, bool *found, uint64_t *work);
 void xai__nfa_room_free(const xai_mem *mem, xai_nfa_room *room);
+
+#pragma GCC visibility pop
 
 #endif

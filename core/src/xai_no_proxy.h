@@ -5,6 +5,8 @@
 
 #include "xai_buf.h"
 
+#pragma GCC visibility push(hidden)
+
 /* Does the list exempt this host (an IPv6 address without its brackets) and port? Entries stand between commas or
  * spaces, in any case:
  *   *                             every host
@@ -14,5 +16,7 @@
  * Each but the first and the networks may name a port, then it holds for that alone: example.com:8080, [fd00::1]:443.
  * An entry that is none of these exempts nothing. Source: what Go, curl and Python agree on (faults.md F10). */
 bool xai__no_proxy(xai_str list, xai_str host, unsigned port);
+
+#pragma GCC visibility pop
 
 #endif

@@ -12,6 +12,8 @@
 
 #include "xai_buf.h"
 
+#pragma GCC visibility push(hidden)
+
 #ifndef XAI_PCRE2
 #define XAI_PCRE2 1
 #endif
@@ -34,5 +36,7 @@ void xai__matcher_free(xai_matcher *matcher);
  * *work grows by the steps that it took: a step is some 10 ns. */
 xai_code xai__pattern_match(const xai_pattern *pattern, xai_matcher *matcher, xai_str text, uint64_t most,
                             bool *found, uint64_t *work);
+
+#pragma GCC visibility pop
 
 #endif

@@ -5,6 +5,8 @@
 
 #include "xai_buf.h"
 
+#pragma GCC visibility push(hidden)
+
 #define XAI__SIMPLE_ITEMS 24
 
 /* So many bytes of a set. */
@@ -24,5 +26,7 @@ typedef struct xai_simple {
 /* False if the pattern is not as simple as that (or none at all): then it is for PCRE2 to say. */
 bool xai__simple_parse(xai_simple *out, xai_str source);
 bool xai__simple_match(const xai_simple *simple, const char *text, size_t len);
+
+#pragma GCC visibility pop
 
 #endif

@@ -9,6 +9,8 @@
 
 #include "xai_mem.h"
 
+#pragma GCC visibility push(hidden)
+
 enum {
   XAI_POLL_IN = 1,
   XAI_POLL_OUT = 2,
@@ -44,5 +46,7 @@ size_t xai__poll_wait(xai_poll *poll, uint32_t wait_ms, xai_poll_ready *ready, s
 
 /* The descriptor to watch, or -1. */
 int xai__poll_fd(xai_poll *poll);
+
+#pragma GCC visibility pop
 
 #endif

@@ -11,6 +11,8 @@
 #include <signal.h>
 #include <stdbool.h>
 
+#pragma GCC visibility push(hidden)
+
 typedef struct xai_quiet {
   bool was_blocked; /* by the program itself              */
   bool was_pending; /* and one waits there: not ours      */
@@ -18,5 +20,7 @@ typedef struct xai_quiet {
 
 xai_quiet xai__quiet_begin(void);
 void xai__quiet_end(const xai_quiet *quiet);
+
+#pragma GCC visibility pop
 
 #endif

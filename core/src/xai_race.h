@@ -11,6 +11,8 @@
 
 #include "xai_poll.h"
 
+#pragma GCC visibility push(hidden)
+
 #define XAI_RACE_LANES 32 /* addresses beyond these are not tried */
 
 typedef struct xai_race_lane {
@@ -43,5 +45,7 @@ bool xai__race_ready(xai_race *race, int fd, uint64_t now);
 bool xai__race_is_lost(const xai_race *race);
 /* The winner's socket, if the address is the winner's: whoever takes it owns it. -1: it is not. */
 int xai__race_take(xai_race *race, const struct sockaddr *address, socklen_t size);
+
+#pragma GCC visibility pop
 
 #endif

@@ -5,6 +5,8 @@
 
 #include "xai_buf.h"
 
+#pragma GCC visibility push(hidden)
+
 /* Starts zeroed. A limit of 0 was not told. */
 typedef struct xai_rate_hint {
   uint32_t per_second; /* requests                                                         */
@@ -24,5 +26,7 @@ void xai__rate_hint_header(xai_rate_hint *hint, const char *name, xai_str value)
 /* "... Requests per Second (actual/limit): 151/150, Requests per Minute (actual/limit): 7204/7200. ..."
  * Source: api/errors-limits.md section 3.1. */
 void xai__rate_hint_text(xai_rate_hint *hint, xai_str message);
+
+#pragma GCC visibility pop
 
 #endif

@@ -8,6 +8,8 @@
 
 #include "xai_mem.h"
 
+#pragma GCC visibility push(hidden)
+
 /* Knows one secret. It is borrowed; what is kept beside it is wiped by deinit. */
 typedef struct xai_redactor {
   xai_str secret;
@@ -34,5 +36,7 @@ void xai__redact_secret(char *text, size_t len, xai_str secret);
  * or "Bearer ***", and what stands before the '@' of a URL by "***", in place; the text may become shorter.
  * Every text from outside goes through this before it enters an error. */
 void xai__redact(char *text);
+
+#pragma GCC visibility pop
 
 #endif

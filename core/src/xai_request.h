@@ -5,6 +5,8 @@
 
 #include "xai_key.h"
 
+#pragma GCC visibility push(hidden)
+
 /* What every request of a client shares. Borrowed. */
 typedef struct xai_request_defaults {
   const char *base_url; /* no slash at the end                          */
@@ -49,5 +51,7 @@ xai_limits xai__limits(const xai_limits *limits, const xai_limits *defaults);
 /* May this header be sent? `offset` is the first bad byte of the name, or of the value when the name is fine.
  * Source: RFC 9110 sections 5.1 and 5.5, narrowed to visible ASCII. */
 bool xai__header_ok(xai_str name, xai_str value, size_t *offset);
+
+#pragma GCC visibility pop
 
 #endif

@@ -16,6 +16,8 @@
 #include "xai_json.h"
 #include "xai_pattern.h"
 
+#pragma GCC visibility push(hidden)
+
 /* ---- keywords ---- */
 
 /* Where a keyword's value holds further schemas. */
@@ -395,5 +397,7 @@ struct xai_schema {
 xai_code xai__schema_where(const xai_schema *schema, const xai_schema_node *node, xai_buf *out);
 /* Append one token of a JSON pointer, with its slash, escaped. */
 xai_code xai__pointer_add(xai_buf *out, xai_str token);
+
+#pragma GCC visibility pop
 
 #endif

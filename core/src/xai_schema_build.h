@@ -7,6 +7,8 @@
 #include "xai_schema.h"
 #include "xai_uri.h"
 
+#pragma GCC visibility push(hidden)
+
 /* A URI, with '#' and an anchor's name if it is one, and what it names. */
 typedef struct xai_schema_address {
   uint64_t hash;
@@ -88,5 +90,7 @@ xai_schema_node *xai__build_want(xai_schema_build *b, xai_schema_node *node);
 /* The subschema at `json` below a keyword of `parent`, wanted. */
 xai_schema_node *xai__build_child(xai_schema_build *b, const xai_schema_node *parent, xai_keyword keyword,
                                   const xai_json *json);
+
+#pragma GCC visibility pop
 
 #endif

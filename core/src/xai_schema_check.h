@@ -5,6 +5,8 @@
 
 #include "xai_schema.h"
 
+#pragma GCC visibility push(hidden)
+
 /* So many are written down; then even a check for all errors ends with the first failure. */
 #define XAI__MOST_VIOLATIONS 1000
 
@@ -123,5 +125,7 @@ void xai__check_say(xai_check *c, const xai_complaint *what);
 void xai__check_stop(xai_check *c, xai_code code, const xai_complaint *what);
 /* The byte of the text at which the value, or the name, begins; SIZE_MAX if it is not known. */
 size_t xai__check_offset(const xai_check *c, const xai_complaint *what);
+
+#pragma GCC visibility pop
 
 #endif

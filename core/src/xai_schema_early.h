@@ -5,6 +5,8 @@
 
 #include "xai_schema.h"
 
+#pragma GCC visibility push(hidden)
+
 /* Where a number can still come to lie, whatever follows. */
 typedef struct xai_early_range {
   xai_decimal low;
@@ -30,5 +32,7 @@ const xai_json *xai__early_choice(const xai_schema_op *op, uint32_t number);
 bool xai__early_has_type(const xai_schema_op *op, xai_json_type type);
 /* The first from `number` on that is a string beginning so; UINT32_MAX: none. */
 uint32_t xai__early_prefix(const xai_schema_op *op, uint32_t number, xai_str beginning);
+
+#pragma GCC visibility pop
 
 #endif

@@ -5,6 +5,8 @@
 
 #include "xai_schema_check.h"
 
+#pragma GCC visibility push(hidden)
+
 /* ---- of the whole check (xai_schema_check.c) ---- */
 
 /* So many cleared frames and nothing else, for the caller to fill: the way from the root to what is checked next.
@@ -29,5 +31,7 @@ void xai__check_broken(xai_check *c, xai_code code, const char *expected, size_t
 /* NULL is fine. */
 void xai__check_stream_free(xai_check_stream *stream);
 void xai__check_stream_reset(xai_check_stream *stream);
+
+#pragma GCC visibility pop
 
 #endif

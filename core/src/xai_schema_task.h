@@ -11,6 +11,8 @@
 #include "xai_json_stream.h"
 #include "xai_schema_stream.h"
 
+#pragma GCC visibility push(hidden)
+
 #define XAI_NO_TASK UINT32_MAX
 
 typedef struct xai_stream_task {
@@ -127,5 +129,7 @@ void xai__task_reject(xai_check_stream *s, uint32_t owner, const xai_schema_node
 void xai__task_sweep(xai_check_stream *s);
 /* The whole check could not say: then it is left to the end. */
 void xai__task_leave_open(xai_check_stream *s, uint32_t i);
+
+#pragma GCC visibility pop
 
 #endif

@@ -5,6 +5,8 @@
 
 #include "xai_transport.h"
 
+#pragma GCC visibility push(hidden)
+
 /* The next request nobody has taken; `sink_user` is its sink's. False: none. */
 bool xai__scripted_next(xai_transport *base, xai_wire_request *out, void **sink_user);
 bool xai__scripted_waiting(const xai_transport *base); /* is there one? */
@@ -14,5 +16,7 @@ void xai__scripted_status(xai_transport *base, uint32_t id, int status);
 void xai__scripted_header(xai_transport *base, uint32_t id, const char *name, const char *value);
 xai_code xai__scripted_body(xai_transport *base, uint32_t id, const char *bytes, size_t len);
 void xai__scripted_finish(xai_transport *base, uint32_t id, xai_wire_end how);
+
+#pragma GCC visibility pop
 
 #endif

@@ -10,6 +10,8 @@
 
 #include "xai_mem.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef struct xai_secret {
   xai_mem mem;
   char *text; /* NULL: none; NUL-terminated beyond len             */
@@ -23,5 +25,7 @@ typedef struct xai_secret {
 xai_code xai__secret_init(xai_secret *secret, const xai_mem *mem, size_t len);
 /* Wiped and given back. One that is all zero is fine. */
 void xai__secret_deinit(xai_secret *secret);
+
+#pragma GCC visibility pop
 
 #endif

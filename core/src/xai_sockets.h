@@ -9,6 +9,8 @@
 
 #include "xai_mem.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef struct xai_socket {
   int fd;
   int port;          /* local, 0: not asked yet                                     */
@@ -38,5 +40,7 @@ void xai__sockets_used(xai_sockets *sockets, int local_port);
 bool xai__sockets_overslept(xai_sockets *sockets, int local_port, uint64_t idle_ms);
 /* ... its end, with nothing before it? */
 bool xai__sockets_ended(xai_sockets *sockets, int local_port);
+
+#pragma GCC visibility pop
 
 #endif

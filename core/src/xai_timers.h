@@ -10,6 +10,8 @@
 
 #include "xai_mem.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef struct xai_timer {
   uint64_t at;
   uint32_t id;
@@ -28,5 +30,7 @@ xai_code xai__timers_add(xai_timers *timers, uint64_t at, uint32_t id); /* XAI_E
 uint64_t xai__timers_next(const xai_timers *timers);                    /* UINT64_MAX: none */
 /* Takes the earliest entry if it is due. */
 bool xai__timers_take(xai_timers *timers, uint64_t now, xai_timer *out);
+
+#pragma GCC visibility pop
 
 #endif

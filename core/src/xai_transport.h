@@ -9,6 +9,8 @@
 
 #include "xai_buf.h"
 
+#pragma GCC visibility push(hidden)
+
 /* Everything an attempt needs; borrowed until the exchange is over. */
 typedef struct xai_exchange_request {
   const char *method;
@@ -77,5 +79,7 @@ xai_transport *xai__transport_scripted_new(const xai_mem *mem, xai_error *err);
 /* For the origin of base_url. NULL with err filled: XAI_ERR_URL, XAI_ERR_ARG (proxy, ca_file), XAI_ERR_NOMEM. */
 xai_transport *xai__transport_host_new(const xai_mem *mem, const xai_config *config, const char *base_url,
                                        xai_error *err);
+
+#pragma GCC visibility pop
 
 #endif

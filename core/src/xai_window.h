@@ -9,6 +9,8 @@
 
 #include "xai_mem.h"
 
+#pragma GCC visibility push(hidden)
+
 enum { XAI_WINDOW_PARTS = 60, XAI_WINDOW_SLOTS = XAI_WINDOW_PARTS + 1 };
 
 typedef struct xai_window {
@@ -27,5 +29,7 @@ void xai__window_correct(xai_window *window, uint64_t now, uint64_t at, uint64_t
 /* The earliest moment at which `more` can have been added without ever more than `limit` in a span; `limit`
  * is not 0, `more` may be larger. UINT64_MAX: beyond reckoning. */
 uint64_t xai__window_free_at(xai_window *window, uint64_t now, uint64_t limit, uint64_t more);
+
+#pragma GCC visibility pop
 
 #endif

@@ -305,7 +305,8 @@ static void fill_module(lua_State *L, int ctx) {
   lxai_open_terminal(L, ctx);
 }
 
-XAI_API int luaopen_xai_core(lua_State *L);
+/* The one name that the module shows. */
+__attribute__((visibility("default"))) int luaopen_xai_core(lua_State *L);
 
 /* A state that loads the module twice gets the same one, so that its types stay the same. */
 int luaopen_xai_core(lua_State *L) {

@@ -14,6 +14,8 @@
 #include "lxai_compat.h"
 #include "xai.h"
 
+#pragma GCC visibility push(hidden)
+
 #define LXAI_HERE lua_upvalueindex(1)
 
 /* Slots of the context, which is the module's only entry in the registry. */
@@ -147,5 +149,7 @@ void lxai_open_sse(lua_State *L, int ctx);
 void lxai_open_client(lua_State *L, int ctx);
 void lxai_open_schema(lua_State *L, int ctx);
 void lxai_open_terminal(lua_State *L, int ctx);
+
+#pragma GCC visibility pop
 
 #endif

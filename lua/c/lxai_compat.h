@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+#pragma GCC visibility push(hidden)
+
 /* Does the host have integers beside floats? */
 #define LXAI_HAS_INTEGERS (LUA_VERSION_NUM >= 503)
 
@@ -82,5 +84,7 @@ static inline int lxai_to_whole(lua_State *L, int index, uint64_t *out) {
   *out = (uint64_t)value;
   return 1;
 }
+
+#pragma GCC visibility pop
 
 #endif

@@ -8,6 +8,8 @@
 
 #include "xai.h"
 
+#pragma GCC visibility push(hidden)
+
 enum { LXAI_LONGEST_LINE = 1024 };
 
 typedef struct lxai_lines {
@@ -25,5 +27,7 @@ void lxai_lines_deinit(lxai_lines *lines);
 void lxai_lines_add(void *user, xai_log_level level, xai_str line);
 /* The oldest line, copied to LXAI_LONGEST_LINE bytes; false when there is none. */
 bool lxai_lines_take(lxai_lines *lines, char *to, size_t *len, xai_log_level *level);
+
+#pragma GCC visibility pop
 
 #endif
