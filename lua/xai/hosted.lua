@@ -15,8 +15,9 @@ local STUCK = 10000 -- turns of a simulated network without an event before we s
 --- @field wake fun(line: table)       have everybody who is parked on it run soon; never runs them at once
 --- @field spawn fun(fn: function, ...): any  run a function in a coroutine of the host's, at once or soon
 --- @field alarm fun(seconds: number)  call loop.pump in that many seconds, or earlier
---- @field report fun(message: string) say that something went wrong of which nobody waits to hear
---- @field watch fun(client: table)?   a client was opened: call loop.pump when client.handle:fd() becomes readable
+--- @field report fun(message: string)?  say that something went wrong of which nobody waits to hear; default: to stderr
+--- @field watch fun(client: table)?   it has calls in flight: call loop.pump when client.handle:fd() becomes readable
+--- @field unwatch fun(client: table)? ... no longer; the descriptor is about to be closed, perhaps
 --- @field kill fun(thread: any)?      end what spawn gave, wherever it is parked
 --- @field is_over fun(thread: thread): boolean?  has a coroutine of the host's run to its end?
 --- @field transport "host"?           it has sockets of its own, which the next five use (see xai.carrier):
@@ -75,18 +76,46 @@ local function earlier(a, b)
   return math.min(a, b)
 end
 
+--- Have the host watch a client's descriptor while calls are in flight, and no longer: whoever drops a client that
+--- is at rest closes it, and a watched one is held.
+function Hosted:watch(client)
+  local wanted = client.handle ~= nil and not client.virtual and client:busy()
+  if wanted == (self.watched[client] or false) then return end
+  self.watched[client] = wanted or nil
+  local tell = wanted and self.host.watch or not wanted and self.host.unwatch
+  if tell then tell(client) end
+end
+
+--- A client is about to be closed.
+function Hosted:forget(client)
+  if not self.watched[client] then return end
+  self.watched[client] = nil
+  if self.host.unwatch then self.host.unwatch(client) end
+end
+
+-- Until the time is up or nothing is left; is anything left?
+local function take_all(self, limit)
+  repeat
+    if not take(self) then return false end
+  until limit and core.now() >= limit
+  return true
+end
+
 --- Do what is due now, and give every event to its call.
+--- @param budget number?    stop giving out events after about so many seconds; the rest waits for the next time
 --- @return number? seconds  until the next time, at the latest; nil: nothing is in flight
-function Hosted:pump()
+function Hosted:pump(budget)
+  local limit = budget and core.now() + budget
   for client in self.clients() do
     if not client.virtual and client:busy() then client:crank(0) end
   end
-  while take(self) do end -- luacheck: ignore 542
+  local more = take_all(self, limit)
   local due
   for client in self.clients() do
+    self:watch(client)
     if not client.virtual and client:busy() then due = earlier(due, earlier(client:due(), client:tend())) end
   end
-  return due
+  return more and 0 or due
 end
 
 -- ------------------------------------------------------------------ tasks
@@ -168,15 +197,19 @@ function Hosted:run(fn, ...)
   error(fault, 0)
 end
 
+local function to_stderr(message) io.stderr:write("xai: ", message, "\n") end
+
 --- @param host xai.Host
 --- @param clients fun(): fun(): table?   iterates over the open clients
 --- @param take_events fun(): boolean     takes one event of each
 local function new(host, clients, take_events)
+  host.report = host.report or to_stderr
   return setmetatable({
     host = host,
     clients = clients,
     take_events = take_events,
     turns = 0,                                    -- of simulated networks, since the last event
+    watched = {},                                 -- client -> true: the host watches its descriptor
     groups = setmetatable({}, { __mode = "k" }),  -- coroutine -> the tasks of its run
     tasks = setmetatable({}, { __mode = "k" }),   -- coroutine -> the task it runs
   }, mt)

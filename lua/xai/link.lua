@@ -262,6 +262,7 @@ local function route(self, id, kind, ...)
     local result = ...
     self.calls[id] = nil
     self.crowded = false
+    loop.attend(self)
     if call then settle_or_end(call, result) end
   elseif call then
     take_event(call, kind, ...)
@@ -351,6 +352,7 @@ function Link:ring()
   local host = loop.host()
   if not host or self.virtual then return end
   if self.carried then hand_out(self) end
+  loop.attend(self)
   local due = self:due()
   if due then host.alarm(due) end
 end

@@ -212,9 +212,15 @@ local function host()
 end
 
 --- For a host: do what is due and give every event to its call.
+--- @param budget number?    seconds after which to stop giving out events; nil: when all are given out
 --- @return number? seconds  call again by then; nil: nothing is in flight
-local function pump()
-  return hosted and hosted:pump() or nil
+local function pump(budget)
+  return hosted and hosted:pump(budget) or nil
+end
+
+--- A call of a client was started, or ended, inside a host: its descriptor is to be watched, or no longer.
+local function attend(client)
+  if hosted then hosted:watch(client) end
 end
 
 -- The calls in flight over real connections, and the next moment that anything is due.
@@ -482,11 +488,11 @@ local function watch(client)
   client.synced = now()
   opened = opened + 1
   open[opened] = client
-  if hosted and hosted.host.watch then hosted.host.watch(client) end
 end
 
 --- A client was closed.
 local function unwatch(client)
+  if hosted then hosted:forget(client) end
   for i = 1, opened do
     if open[i] == client then open[i] = nil end
   end
@@ -512,6 +518,7 @@ return {
   adopt = adopt,
   host = host,
   pump = pump,
+  attend = attend,
   watch = watch,
   unwatch = unwatch,
   follow = follow,

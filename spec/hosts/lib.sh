@@ -1,0 +1,21 @@
+# lib.sh - what the hosts' run.sh have in common; to be sourced from the top of the tree. SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+
+server=
+# with_server COMMAND...: the command with XAI_BASE_URL and a key, against the server that every host asks.
+# Status 77: the server's own needs (LuaJIT with lua-http) are not installed.
+with_server() {
+  local url status=0
+  luajit -e 'require "cqueues" require "http.server"' 2>/dev/null || exit 77
+  exec 3< <(exec luajit spec/hosts/server.lua "${BETWEEN_WORDS:-0.01}" 2>&1)
+  server=$!
+  trap 'kill "$server" 2>/dev/null || true' EXIT
+  if ! read -r -t 30 url <&3 || [[ $url != http* ]]; then
+    echo "the server did not say where it listens: ${url:-nothing}"
+    exit 1
+  fi
+  cat <&3 >/dev/null & # its further lines must be read, or it would wait for a reader one day
+  XAI_BASE_URL=$url XAI_API_KEY=xai-test-0000 NO_PROXY=127.0.0.1 "$@" || status=$?
+  kill "$server" 2>/dev/null || true
+  return $status
+}

@@ -1,0 +1,82 @@
+--- How long our calls keep a host, and what a host's run says at its end.
+-- SPDX-License-Identifier: MIT
+--
+-- Counted is the wall's time less what the thread waited for a processor (Linux: schedstat): blocking counts, what
+-- else the machine does does not. Where the system does not tell, it is processor time.
+local core = require "xai.core"
+
+local BOUND = 0.005 -- seconds that a host may be kept
+
+local file = io.open "/proc/thread-self/schedstat"
+if file then file:setvbuf "no" end
+
+local function time()
+  if not file then return os.clock() end
+  file:seek "set"
+  local _, waited = file:read("*n", "*n")
+  return core.now() - waited / 1e9
+end
+
+--- @class Meter
+--- @field longest number    seconds
+--- @field count integer     of times
+--- @field samples number[]
+local Meter = {}
+local mt = { __index = Meter }
+
+local function stop(self, from, ...)
+  local took = time() - from
+  self.longest = math.max(self.longest, took)
+  self.count = self.count + 1
+  self.samples[self.count] = took
+  return ...
+end
+
+--- The function, timed each time it is called.
+function Meter:timed(fn)
+  return function(...) return stop(self, time(), fn(...)) end
+end
+
+--- The time that so much of the calls stayed below, in seconds; share: 0.99
+function Meter:percentile(share)
+  local sorted = { (table.unpack or unpack)(self.samples) }
+  table.sort(sorted)
+  return sorted[math.max(1, math.ceil(#sorted * share))] or 0
+end
+
+--- Forget what was measured.
+function Meter:reset() self.longest, self.count, self.samples = 0, 0, {} end
+
+local function new()
+  local self = setmetatable({}, mt)
+  self:reset()
+  return self
+end
+
+local function memory()
+  local status = assert(io.open "/proc/self/status")
+  local kib = status:read("*a"):match "VmHWM:%s*(%d+)"
+  status:close()
+  return kib
+end
+
+--- The last words of a host's run.
+--- @param passed integer
+--- @param failed string[]  what did not hold
+--- @param meter Meter
+--- @param note string
+local function report(passed, failed, meter, note)
+  if meter.longest > BOUND then
+    failed[#failed + 1] = ("kept the host for %.2f ms at once"):format(meter.longest * 1000)
+  else
+    passed = passed + 1
+  end
+  local write = function(...) io.stdout:write(...) end
+  for _, what in ipairs(failed) do write("FAILED  ", what, "\n") end
+  write(("passed=%d failed=%d stall=%.2f memory=%s note=%s\n"):format(passed, #failed, meter.longest * 1000,
+    memory(), note))
+  io.stdout:flush()
+  return #failed == 0
+end
+
+return { new = new, report = report }
