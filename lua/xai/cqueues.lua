@@ -9,7 +9,7 @@ local condition = require "cqueues.condition"
 local loop = require "xai.loop"
 
 local unpack = table.unpack or unpack
-local HOUR, REST = 3600, 1 -- seconds: the longest wait, and that after a turn which failed
+local SLICE, HOUR, REST = 0.002, 3600, 1 -- seconds: of one turn, of the longest wait, of that after a turn which failed
 
 --- What cqueues.poll can wait for: returns when client:step(0) has something to do. For programs that turn the crank
 --- themselves; who has called attach needs none.
@@ -34,7 +34,7 @@ local function attach(options)
   -- A thread in each controller that calls are made in, while any are in flight.
   local function keep_time(own)
     repeat
-      local ok, seconds = pcall(loop.pump)
+      local ok, seconds = pcall(loop.pump, SLICE)
       if not ok then seconds = host.report(tostring(seconds)) or REST end
       due = core.now() + (seconds or HOUR)
       if seconds then cqueues.poll(bell, math.min(seconds, HOUR), unpack(polls)) end
