@@ -117,32 +117,8 @@ tests["raises in the run what a task raised that nobody waited for"] = function(
 end
 
 tests["ten streams at once, with a cut, a 429 and a cancellation"] = function()
-  local results = {}
-  xai.run(function()
-    for i = 1, 10 do
-      xai.spawn(function()
-        local options = i == 3 and fault "cut=8000" or i == 5 and fault "status=429, retry_after=0" or nil
-        if options and i == 5 then options.max_attempts = 1 end
-        local grok = i == 7 and upstream() or sim() -- one that takes its time, to be left in the middle
-        local stream = assert(grok:stream("Tell me about " .. i, i == 7 and pace "events=50 pace=0.02" or options))
-        local text = ""
-        for event in stream:events() do
-          if event.type == "text" then text = text .. event.text end
-          if i == 7 and #text > 0 then stream:cancel() end
-        end
-        local response, err = stream:result()
-        results[i] = { text = text, response = response, err = err }
-      end)
-    end
-  end)
-  for i = 1, 10 do
-    local got = results[i]
-    if i == 3 then equal("incomplete", got.err and got.err.outcome, "the cut one")
-    elseif i == 5 then equal(429, got.err and got.err.status, "the refused one")
-    elseif i == 7 then equal("cancelled", got.err and got.err.outcome, "the cancelled one")
-    else equal(got.text, assert(got.response, got.err):text(), "stream " .. i) end
-  end
-  assert(#results[3].text > 0 and #results[7].text > 0, "what came before the cut and the cancel is kept")
+  local _, failed = require("scenario").run(sim())
+  equal("", table.concat(failed, "\n"), "what failed")
   at_rest(sim())
 end
 
