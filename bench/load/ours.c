@@ -4,9 +4,11 @@
  *   ours request BASE COUNT        one whole answer after another        -> cpu_us (a request), wall_us
  *   ours streams BASE STREAMS      all at once, read as they come        -> cpu_us (an event)
  *   ours slow BASE STREAMS SECONDS -> kib (a stream), open_ms (CPU to open one), p50_ms, p99_ms, cpu_us (an event)
+ *   ours held BASE STREAMS         the blocks of memory that an open stream holds, by size, ours and libcurl's
  *   ours first BASE 1              one answer, and out
  */
 #define _GNU_SOURCE
+#include "counted.h"
 #include "measure.h"
 #include "xai.h"
 
@@ -15,7 +17,7 @@ enum { MOST_DELAYS = 1 << 20, WARM = 50 };
 static uint64_t delays[MOST_DELAYS];
 static size_t delay_count;
 
-static xai_client *client_for(const char *base) {
+static xai_client *client_with(const char *base, xai_mem mem) {
   xai_error err;
   xai_config config = XAI_CONFIG_INIT;
   config.base_url = base;
@@ -23,9 +25,14 @@ static xai_client *client_for(const char *base) {
   config.ca_file = getenv("BENCH_CA");
   config.proxy = "";
   config.max_calls = 20000;
+  config.mem = mem;
   xai_client *client = xai_client_new(&config, &err);
   if (client == NULL) fprintf(stderr, "%s\n", err.message), exit(1);
   return client;
+}
+
+static xai_client *client_for(const char *base) {
+  return client_with(base, (xai_mem){0});
 }
 
 static void start(xai_client *client, bool stream) {
@@ -120,11 +127,28 @@ static void slow(const char *base, int count, int seconds) {
   xai_client_free(client);
 }
 
+/* Between two events, which come each second. */
+static void held(const char *base, int count) {
+  static size_table ours, curl;
+  xai_client *client = client_with(base, count_blocks());
+  int first = count / 10;
+  open_streams(client, first);
+  drain(client, now_us() + 2000000, 0);
+  ours = blocks_ours;
+  curl = blocks_curl;
+  open_streams(client, count - first);
+  drain(client, now_us() + 2000000, 0);
+  show_blocks("ours", &ours, &blocks_ours, count - first);
+  show_blocks("libcurl", &curl, &blocks_curl, count - first);
+  xai_client_free(client);
+}
+
 int main(int argc, char **argv) {
   if (argc < 4) return 2;
   int count = atoi(argv[3]);
   if (strcmp(argv[1], "request") == 0) requests(argv[2], count);
   if (strcmp(argv[1], "first") == 0) one_request(client_for(argv[2]));
+  if (strcmp(argv[1], "held") == 0) held(argv[2], count);
   if (strcmp(argv[1], "streams") == 0) streams(argv[2], count);
   if (strcmp(argv[1], "slow") == 0 && argc == 5) slow(argv[2], count, atoi(argv[4]));
   return 0;
