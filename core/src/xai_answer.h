@@ -25,27 +25,36 @@ typedef struct xai_verdict {
   xai_attempt_class outcome_class;
   const char *reason; /* static                                                 */
   const char *phase;  /* static                                                 */
-  xai_error error;
+  xai_why why;
 } xai_verdict;
+
+/* As an xai_exchange_end, but for the room that its words take. */
+typedef struct answer_end {
+  xai_code code;
+  bool sent;
+  bool not_processed;
+  const char *phase; /* static                                                 */
+  xai_why why;       /* the error that it makes, when it is one                */
+} answer_end;
 
 typedef struct xai_answer {
   xai_mem mem;
   xai_reply reply;
   bool stream_asked;
-  bool range_asked; /* the caller sent a Range of its own: a 206 is what it wants */
-  xai_limits limits;
+  bool range_asked;         /* the caller sent a Range of its own: a 206 is what it wants */
+  const xai_limits *limits; /* borrowed */
   answer_mode mode;
   int status;
   xai_buf headers; /* "name: value\n" for each                               */
   xai_retry_after wish;
-  bool never_retry;     /* x-should-retry: false                                  */
-  xai_buf inbox;        /* stream: bytes not yet lent; else the body              */
-  xai_buf lent;         /* stream: bytes lent to the sse parser                   */
-  bool reading;         /* the parser or the fold may still hold something        */
-  bool held;            /* bytes were refused: resume when there is room          */
-  bool text_due;        /* a whole answer to a stream request owes one TEXT delta */
-  bool over;            /* no more bytes will come                                */
-  xai_exchange_end end; /* how the bytes ended                                    */
+  bool never_retry; /* x-should-retry: false                                  */
+  xai_buf inbox;    /* stream: bytes not yet lent; else the body              */
+  xai_buf lent;     /* stream: bytes lent to the sse parser                   */
+  bool reading;     /* the parser or the fold may still hold something        */
+  bool held;        /* bytes were refused: resume when there is room          */
+  bool text_due;    /* a whole answer to a stream request owes one TEXT delta */
+  bool over;        /* no more bytes will come                                */
+  answer_end end;   /* how the bytes ended                                    */
   uint64_t body_bytes;
   uint64_t events; /* data events read                                       */
   xai_sse *sse;    /* made when first needed                                 */
@@ -57,6 +66,7 @@ typedef struct xai_answer {
   xai_verdict verdict;
 } xai_answer;
 
+/* `limits` is borrowed. */
 void xai__answer_init(xai_answer *answer, const xai_mem *mem, xai_reply reply, bool stream_asked,
                       const xai_limits *limits);
 void xai__answer_deinit(xai_answer *answer);

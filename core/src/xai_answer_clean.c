@@ -71,9 +71,10 @@ static void clean_headers(const xai_redactor *redactor, const xai_buf *headers) 
 
 void xai__answer_clean(xai_answer *answer, xai_str secret) {
   xai_redactor redactor;
-  if (answer->verdict.error.code == XAI_OK || secret.len == 0) return;
+  const xai_why *why = &answer->verdict.why;
+  if (xai__why_read(why)->code == XAI_OK || secret.len == 0) return;
   xai__redactor_init(&redactor, secret);
-  clean_error(&redactor, &answer->verdict.error);
+  if (why->error != NULL) clean_error(&redactor, why->error);
   clean_headers(&redactor, &answer->headers);
   xai_buf *inbox = &answer->inbox;
   if (answer->mode != ANSWER_STREAM)

@@ -55,7 +55,7 @@ xai_call *xai__call_new(xai_call_shared *shared, xai_request_copy *request, uint
   call->ticket.tokens = request->tokens;
   call->ticket.is_guess = request->tokens_guessed;
   call->ticket.deadline_at = call->deadline_at;
-  xai__answer_init(&call->answer, &shared->mem, request->reply, request->stream, &request->limits);
+  xai__answer_init(&call->answer, &shared->mem, request->reply, request->stream, &call->request.limits);
   call->answer.range_asked = asks_for_range(request);
   xai__budget_call(&shared->budget, now);
   xai__budget_call(&shared->sent, now);
@@ -67,6 +67,7 @@ void xai__call_free(xai_call *call) {
   xai_mem mem = call->shared->mem;
   xai__request_deinit(&call->request);
   xai__answer_deinit(&call->answer);
+  xai__why_drop(&call->why, &mem);
   xai__free(&mem, call->attempts, call->attempt_room * sizeof *call->attempts);
   xai__free(&mem, call, sizeof *call);
 }
@@ -90,6 +91,19 @@ static void tell_gate(xai_call *call, uint64_t now, xai_attempt_class outcome_cl
 
 /* ---- how it ended */
 
+static const xai_error *why(const xai_call *call) {
+  return xai__why_read(&call->why);
+}
+
+/* NULL without memory. */
+static xai_error *new_why(xai_call *call) {
+  return xai__why_fill(&call->why, &call->shared->mem);
+}
+
+int xai__call_http_status(const xai_call *call) {
+  return call->answer.status != 0 ? call->answer.status : why(call)->http_status;
+}
+
 static void count_attempts(xai_result *result) {
   xai_attempt_counts *counts = &result->counts;
   for (size_t i = 0; i < result->attempt_count; i++) {
@@ -109,17 +123,14 @@ static uint32_t longer(uint32_t a, uint32_t b) {
 
 /* May whoever made the call make it again, and when (F73)? */
 static void advise(xai_call *call, uint64_t now) {
-  xai_result *result = &call->result;
   const xai_limits *limits = &call->request.limits;
-  result->retryable = call->error.retryable;
-  result->repeatable = result->retryable && result->counts.answered == 0 && result->counts.unknown == 0;
-  if (!result->retryable) return;
-  uint32_t wait_ms = longer(call->error.retry_after_ms,
+  if (!why(call)->retryable) return;
+  uint32_t wait_ms = longer(why(call)->retry_after_ms,
                             xai__gate_advice(&call->shared->gate, xai_str_of(call->request.model), now));
   if (wait_ms == 0)
     wait_ms = xai__backoff_ms((uint32_t)call->attempt_count + 1, limits->backoff_base_ms,
                               limits->backoff_max_ms, xai__random(&call->shared->random));
-  result->retry_after_ms = wait_ms;
+  call->advised_ms = wait_ms;
 }
 
 static xai_str shown_body(const xai_call *call) {
@@ -127,30 +138,48 @@ static xai_str shown_body(const xai_call *call) {
   if (answer->mode == ANSWER_STREAM) return xai_str_of("");
   xai_str body = xai__buf_str(&answer->inbox);
   bool bytes = answer->reply == XAI_REPLY_BYTES && answer->mode == ANSWER_WHOLE;
-  if (!bytes && call->error.code == XAI_OK) return xai_str_of("");
+  if (!bytes && why(call)->code == XAI_OK) return xai_str_of("");
   if (!bytes && body.len > SHOWN_ERROR_BODY) body.len = SHOWN_ERROR_BODY;
   return body;
 }
 
 static void conclude(xai_call *call, uint64_t now, xai_outcome outcome, const char *reason) {
-  xai_result *result = &call->result;
   leave_gate(call, now);
-  result->outcome = outcome;
-  result->reason = reason;
-  result->error = call->error;
-  result->response = xai__answer_response(&call->answer);
-  result->text = xai__answer_text(&call->answer);
-  result->body = shown_body(call);
-  result->content_type = xai__answer_find(&call->answer, "content-type");
-  result->http_status = call->answer.status != 0 ? call->answer.status : call->error.http_status;
-  result->attempts = call->attempts;
-  result->attempt_count = call->attempt_count;
-  result->flags = call->answer.flags | (call->answer.fold ? xai__fold_flags(call->answer.fold) : 0);
-  result->usage = xai__usage_of(result->response);
-  count_attempts(result);
+  call->outcome = outcome;
+  call->reason = reason;
   advise(call, now);
   call->retry_due = false;
   enter(call, CALL_ENDED);
+}
+
+/* Only one END at a time is borrowed, so all calls share the room for it. */
+static const xai_result *describe(const xai_call *call) {
+  const xai_answer *answer = &call->answer;
+  xai_result *result = &call->shared->result;
+  *result = (xai_result){
+    .outcome = call->outcome,
+    .reason = call->reason,
+    .error = *why(call),
+    .response = xai__answer_response(answer),
+    .text = xai__answer_text(answer),
+    .body = shown_body(call),
+    .content_type = xai__answer_find(answer, "content-type"),
+    .http_status = xai__call_http_status(call),
+    .attempts = call->attempts,
+    .attempt_count = call->attempt_count,
+    .flags = answer->flags | (answer->fold ? xai__fold_flags(answer->fold) : 0),
+    .retryable = why(call)->retryable,
+    .retry_after_ms = call->advised_ms,
+  };
+  if (result->error.code == XAI_OK) {
+    xai_error *none = &result->error;
+    none->http_status = answer->status;
+    xai__str_copy(none->request_id, sizeof none->request_id, xai__answer_find(answer, "x-request-id"));
+  }
+  result->usage = xai__usage_of(result->response);
+  count_attempts(result);
+  result->repeatable = result->retryable && result->counts.answered == 0 && result->counts.unknown == 0;
+  return result;
 }
 
 /* ---- the key (R8) */
@@ -164,7 +193,8 @@ xai_str xai__call_authorization(const xai_call *call) {
 
 /* A key that was refused is told by its name or ending (F32). */
 static void name_key(xai_call *call) {
-  xai_error *err = &call->answer.verdict.error;
+  xai_error *err = call->answer.verdict.why.error;
+  if (err == NULL) return;
   bool wrong = err->http_status == 401 || err->kind == XAI_KIND_AUTH; /* the API says it with a 400, too */
   if (!wrong && err->http_status != 403) return;
   if (wrong) call->shared->key_refused = true;
@@ -216,7 +246,7 @@ static void close_attempt(xai_call *call, uint64_t now, xai_attempt_class outcom
 }
 
 static void fail_without_attempt(xai_call *call, uint64_t now, xai_code code) {
-  xai__fail(&call->error, code, NULL);
+  xai__fail(new_why(call), code, NULL);
   conclude(call, now, XAI_OUTCOME_FAILED, "");
 }
 
@@ -254,26 +284,28 @@ xai_code xai__call_started(xai_call *call, uint64_t now) {
 
 void xai__call_not_started(xai_call *call, uint64_t now) {
   if (xai__call_started(call, now) != XAI_OK) return;
-  xai__fail(&call->error, XAI_ERR_NOMEM, NULL);
+  xai__fail(new_why(call), XAI_ERR_NOMEM, NULL);
   close_attempt(call, now, XAI_ATTEMPT_NOT_SENT, XAI_ERR_NOMEM, "connect");
   conclude(call, now, XAI_OUTCOME_FAILED, "");
 }
 
 /* ---- waiting for the gate */
 
+static void tell_turned_away(xai_error *err, xai_code code, uint32_t retry_ms) {
+  uint32_t tenths = retry_ms / 100 + (retry_ms % 100 > 0);
+  if (code == XAI_ERR_DEADLINE) xai__fail(err, code, "it stood in line for a rate limit");
+  else xai__fail(err, code, "come again in %u.%u s", (unsigned)(tenths / 10), (unsigned)(tenths % 10));
+}
+
 /* Ends without having been sent, or sent again. What an attempt before ended with says more than that it may not be
  * repeated. */
 static void end_in_line(xai_call *call, uint64_t now, xai_code code, uint32_t retry_ms) {
-  xai_error before = call->error;
   bool has_ended = call->outcome != XAI_OUTCOME_NONE && code != XAI_ERR_DEADLINE;
   if (add_attempt(call, now) != XAI_OK) return;
   close_attempt(call, now, XAI_ATTEMPT_NOT_SENT, code, "queue");
-  uint32_t tenths = retry_ms / 100 + (retry_ms % 100 > 0);
-  if (code == XAI_ERR_DEADLINE) xai__fail(&call->error, code, "it stood in line for a rate limit");
-  else
-    xai__fail(&call->error, code, "come again in %u.%u s", (unsigned)(tenths / 10), (unsigned)(tenths % 10));
-  if (has_ended) call->error = before;
-  if (retry_ms > call->error.retry_after_ms) call->error.retry_after_ms = retry_ms;
+  if (!has_ended) tell_turned_away(new_why(call), code, retry_ms);
+  xai_error *err = call->why.error;
+  if (err != NULL && retry_ms > err->retry_after_ms) err->retry_after_ms = retry_ms;
   const char *reason = code == XAI_ERR_RATE ? "rate limit" : code == XAI_ERR_OPEN ? "circuit breaker" : "";
   conclude(call, now, has_ended ? call->outcome : XAI_OUTCOME_FAILED, reason);
 }
@@ -322,19 +354,19 @@ static bool choose_wait(xai_call *call, uint32_t *wait_ms) {
   const xai_limits *limits = &call->request.limits;
   xai_wish wish =
     xai__retry_after_wish(&call->answer.wish, call->shared->wall_s, limits->retry_after_max_ms, wait_ms);
-  if (wish != XAI_WISH_NONE) call->error.retry_after_ms = *wait_ms;
-  else *wait_ms = call->error.retry_after_ms; /* from the text of a 429 */
+  if (wish == XAI_WISH_NONE) *wait_ms = why(call)->retry_after_ms; /* from the text of a 429 */
+  else if (call->why.error != NULL) call->why.error->retry_after_ms = *wait_ms;
   if (wish == XAI_WISH_TOO_LONG || *wait_ms > limits->retry_after_max_ms) return false;
   if (*wait_ms > 0) return true;
   uint32_t base = limits->backoff_base_ms;
-  if (call->error.http_status == 429 && base < MIN_BACKOFF_AFTER_429_MS) base = MIN_BACKOFF_AFTER_429_MS;
+  if (why(call)->http_status == 429 && base < MIN_BACKOFF_AFTER_429_MS) base = MIN_BACKOFF_AFTER_429_MS;
   *wait_ms = xai__backoff_ms((uint32_t)call->attempt_count, base, limits->backoff_max_ms,
                              xai__random(&call->shared->random));
   return true;
 }
 
 static bool may_repeat(xai_call *call, uint64_t now, xai_attempt_class outcome_class, uint32_t *wait_ms) {
-  if (!call->error.retryable || call->answer.never_retry || xai__answer_output_seen(&call->answer))
+  if (!why(call)->retryable || call->answer.never_retry || xai__answer_output_seen(&call->answer))
     return false;
   bool in_time = choose_wait(call, wait_ms); /* also tells the caller the wish when we do not repeat */
   if (!class_allows(call, outcome_class) || call->attempt_count >= call->request.limits.max_attempts)
@@ -352,12 +384,14 @@ static void back_off(xai_call *call, uint64_t now, uint32_t wait_ms) {
 
 /* The answer has judged the attempt: the end, or another one. */
 static void obey_verdict(xai_call *call, uint64_t now) {
-  const xai_verdict *verdict = &call->answer.verdict;
+  xai_verdict *verdict = &call->answer.verdict;
   if (verdict->outcome == XAI_OUTCOME_NONE) return;
   keep_key_out(call);
-  call->error = verdict->error;
-  close_attempt(call, now, verdict->outcome_class, verdict->error.code, verdict->phase);
-  tell_gate(call, now, verdict->outcome_class, &verdict->error);
+  xai__why_drop(&call->why, &call->shared->mem);
+  call->why = verdict->why;
+  verdict->why = (xai_why){0};
+  close_attempt(call, now, verdict->outcome_class, why(call)->code, verdict->phase);
+  tell_gate(call, now, verdict->outcome_class, why(call));
   call->outcome = verdict->outcome;
   uint32_t wait_ms = 0;
   bool given = verdict->outcome_class == XAI_ATTEMPT_ANSWERED; /* to the caller, who must not get it twice */
@@ -489,14 +523,14 @@ static xai_code give_retry(xai_call *call, xai_event *event) {
   event->type = XAI_EVENT_RETRY;
   event->retry_ms = call->waited_ms;
   event->attempt = last_attempt(call);
-  event->error = &call->error;
+  event->error = why(call);
   return XAI_OK;
 }
 
 static xai_code give_end(xai_call *call, xai_event *event) {
   enter(call, CALL_TAKEN);
   event->type = XAI_EVENT_END;
-  event->result = &call->result;
+  event->result = describe(call);
   return XAI_OK;
 }
 
@@ -528,11 +562,11 @@ void xai__call_cancel(xai_call *call, uint64_t now) {
     bool answered = call->answer.body_bytes > 0;
     xai_attempt_class outcome_class = answered ? XAI_ATTEMPT_ANSWERED : XAI_ATTEMPT_UNKNOWN;
     close_attempt(call, now, outcome_class, XAI_ERR_CANCELLED, call->state == CALL_WAITING ? "wait" : "body");
-    xai__fail(&call->error, XAI_ERR_CANCELLED, NULL);
-    tell_gate(call, now, outcome_class, &call->error);
+    xai__fail(new_why(call), XAI_ERR_CANCELLED, NULL);
+    tell_gate(call, now, outcome_class, why(call));
   }
   call->answer.text_due = false;
-  xai__fail(&call->error, XAI_ERR_CANCELLED, NULL);
+  xai__fail(new_why(call), XAI_ERR_CANCELLED, NULL);
   conclude(call, now, XAI_OUTCOME_CANCELLED, "");
 }
 

@@ -34,6 +34,7 @@ typedef struct xai_call_shared {
   xai_gate gate;     /* likewise                                                */
   bool key_refused;  /* by an answer                                             */
   int64_t wall_s;    /* Unix seconds, read once a step                          */
+  xai_result result; /* of the END given last                                    */
 } xai_call_shared;
 
 typedef struct xai_call {
@@ -51,13 +52,14 @@ typedef struct xai_call {
   uint64_t queued_at;     /* it has been QUEUED since                            */
   bool retry_due;         /* a RETRY event has not been taken                    */
   xai_ticket ticket;      /* for the gate                                        */
-  xai_outcome outcome;    /* of the attempt that failed last; NONE: there is none */
+  xai_outcome outcome;    /* the call's, else that of the attempt that failed last; NONE: there is none */
+  const char *reason;     /* the call's, once it has ended; static                */
+  uint32_t advised_ms;    /* see xai_result's retry_after_ms, once it has ended   */
   xai_attempt *attempts;
   size_t attempt_count;
   size_t attempt_room;
   xai_answer answer;
-  xai_error error; /* of the attempt that failed last, or of the result   */
-  xai_result result;
+  xai_why why; /* of the attempt that failed last, or of the result */
 } xai_call;
 
 /* Takes over `request`, also when it fails. NULL without memory. */
@@ -94,6 +96,7 @@ void xai__call_rested(xai_call *call, uint64_t now);
 
 void xai__call_cancel(xai_call *call, uint64_t now);
 const xai_json *xai__call_response(const xai_call *call);
+int xai__call_http_status(const xai_call *call); /* 0: none */
 /* What it sends as Authorization; empty: nothing. Borrowed from the call. */
 xai_str xai__call_authorization(const xai_call *call);
 

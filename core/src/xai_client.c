@@ -252,7 +252,7 @@ static void start_attempt(slot *s) {
 /* The exchange is no longer needed: a complete answer may let its connection come to rest for reuse. */
 static void stop_exchange(slot *s) {
   xai_client *client = s->client;
-  bool drain = s->call->result.outcome == XAI_OUTCOME_COMPLETE;
+  bool drain = s->call->outcome == XAI_OUTCOME_COMPLETE;
   if (drain && s->drain_until == UINT64_MAX) s->drain_until = client->now + DRAIN_MS;
   if (drain && client->now < s->drain_until) return;
   client->transport->ops->cancel(client->transport, s->exchange);

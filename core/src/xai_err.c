@@ -179,3 +179,29 @@ xai_code xai__fail(xai_error *err, xai_code code, const char *format, ...) {
   xai__str_copy(err->message, sizeof err->message, xai_str_of(text));
   return code;
 }
+
+/* ---- keeping ---- */
+
+xai_error *xai__why_fill(xai_why *why, const xai_mem *mem) {
+  if (why->error == NULL) why->error = xai__alloc(mem, sizeof *why->error);
+  why->lost = why->error == NULL;
+  return why->error;
+}
+
+void xai__why_keep(xai_why *why, const xai_mem *mem, const xai_error *err) {
+  xai_error *kept = xai__why_fill(why, mem);
+  if (kept != NULL) *kept = *err;
+}
+
+void xai__why_drop(xai_why *why, const xai_mem *mem) {
+  xai__free(mem, why->error, sizeof *why->error);
+  *why = (xai_why){0};
+}
+
+const xai_error *xai__why_read(const xai_why *why) {
+  static const xai_error none = {.code = XAI_OK};
+  static const xai_error no_memory = {
+    .code = XAI_ERR_NOMEM, .kind = XAI_KIND_MEMORY, .retryable = true, .message = "out of memory"};
+  if (why->error != NULL) return why->error;
+  return why->lost ? &no_memory : &none;
+}

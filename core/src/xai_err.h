@@ -18,6 +18,20 @@ xai_code xai__fail(xai_error *err, xai_code code, const char *format, ...)
   ;
 void xai__error_clear(xai_error *err);
 
+/* An error kept for later, in memory only when there is one. Starts zeroed. Where there was no memory for it, that
+ * is what it reads as: XAI_ERR_NOMEM. */
+typedef struct xai_why {
+  xai_error *error; /* NULL: there is none, or it is lost */
+  bool lost;
+} xai_why;
+
+/* Where to write it, as all above take it: NULL without memory. What it held before is still there. */
+xai_error *xai__why_fill(xai_why *why, const xai_mem *mem);
+void xai__why_keep(xai_why *why, const xai_mem *mem, const xai_error *err); /* a copy */
+void xai__why_drop(xai_why *why, const xai_mem *mem);
+/* Never NULL; code XAI_OK when there is none. Borrowed until the next of the above. */
+const xai_error *xai__why_read(const xai_why *why);
+
 /* What an error answer says: any body of api/errors-limits.md section 2 (flat, nested, bare, plain text,
  * HTML, JSON string, empty, numeric gRPC code; an array's first element), with status 200 for an error
  * object inside a stream or a 200 body. Fills kind, retryable, api_code, api_type, param, message and

@@ -25,13 +25,17 @@ static void *meter(void *user, void *ptr, size_t old_size, size_t new_size) {
   return fresh;
 }
 
+xai_error *xai__fold_why(xai_fold *fold) {
+  return xai__why_fill(&fold->why, &fold->under);
+}
+
 xai_code xai__fold_no_room(xai_fold *fold) {
-  return xai__fail(&fold->error, fold->over ? XAI_ERR_TOO_BIG : XAI_ERR_NOMEM, NULL);
+  return xai__fail(xai__fold_why(fold), fold->over ? XAI_ERR_TOO_BIG : XAI_ERR_NOMEM, NULL);
 }
 
 xai_code xai__fold_check(xai_fold *fold, xai_code code) {
   if (code == XAI_ERR_NOMEM) return xai__fold_no_room(fold);
-  return code < 0 ? xai__fail(&fold->error, code, NULL) : code;
+  return code < 0 ? xai__fail(xai__fold_why(fold), code, NULL) : code;
 }
 
 static xai_json_doc *new_doc(xai_fold *fold) {
@@ -101,14 +105,14 @@ void xai__fold_cut(xai_fold *fold, xai_str api_reason) {
     kind = cut_rows[i].kind;
   }
   int shown = api_reason.len < 64 ? (int)api_reason.len : 64;
-  if (shown > 0) xai__fail(&fold->error, XAI_ERR_TRUNCATED, "%.*s", shown, api_reason.ptr);
-  else xai__fail(&fold->error, XAI_ERR_TRUNCATED, NULL);
-  fold->error.kind = kind;
+  if (shown > 0) xai__fail(xai__fold_why(fold), XAI_ERR_TRUNCATED, "%.*s", shown, api_reason.ptr);
+  else xai__fail(xai__fold_why(fold), XAI_ERR_TRUNCATED, NULL);
+  if (fold->why.error != NULL) fold->why.error->kind = kind;
   xai__fold_finish(fold, XAI_OUTCOME_INCOMPLETE, reason);
 }
 
 static void end_early(xai_fold *fold) {
-  xai__fail(&fold->error, XAI_ERR_EARLY, NULL);
+  xai__fail(xai__fold_why(fold), XAI_ERR_EARLY, NULL);
   xai__fold_finish(fold, XAI_OUTCOME_INCOMPLETE, "ended early");
 }
 
@@ -127,17 +131,20 @@ static void drop_deltas(xai_fold *fold) {
   fold->delta_next = 0;
 }
 
-/* An event that ends the stream badly. fold->error is filled. */
+/* An event that ends the stream badly. fold->why is filled. */
 static xai_code break_off(xai_fold *fold, xai_code code, xai_error *err) {
-  xai_error why = fold->error;
+  xai_why why = fold->why;
+  fold->why = (xai_why){0};
   xai__fold_settle(fold, (xai_fold_target){XAI__FIELD_NONE, 0, 0}); /* what can be saved */
   drop_deltas(fold);
-  fold->error = why;
+  xai__why_drop(&fold->why, &fold->under);
+  fold->why = why;
+  if (why.lost) code = XAI_ERR_NOMEM;
   fold->broken = code;
   bool refused = code == XAI_ERR_API;
   xai_outcome outcome = refused ? XAI_OUTCOME_REFUSED : XAI_OUTCOME_FAILED;
   xai__fold_finish(fold, fold->output_seen ? XAI_OUTCOME_INCOMPLETE : outcome, reason_of(code));
-  if (err != NULL) *err = fold->error;
+  if (err != NULL) *err = *xai__why_read(&fold->why);
   return code;
 }
 
@@ -217,6 +224,7 @@ void xai__fold_free(xai_fold *fold) {
   xai__buf_deinit(&fold->text);
   xai__buf_deinit(&fold->scratch);
   xai_mem under = fold->under;
+  xai__why_drop(&fold->why, &under);
   xai__free(&under, fold, sizeof *fold);
 }
 
@@ -234,17 +242,17 @@ void xai__fold_reset(xai_fold *fold) {
   fold->flags = 0;
   fold->end = (xai_fold_end){false, XAI_OUTCOME_NONE, ""};
   fold->broken = XAI_OK;
-  xai__error_clear(&fold->error);
+  xai__why_drop(&fold->why, &fold->under);
 }
 
 /* ---- events ---- */
 
 /* Some servers send their errors as plain text, under the name "error". */
 static xai_code not_json(xai_fold *fold, xai_str name, xai_str data) {
-  xai_code code = fold->error.code;
+  xai_code code = xai__why_read(&fold->why)->code;
   if (code == XAI_ERR_NOMEM || code == XAI_ERR_TOO_BIG) return xai__fold_no_room(fold);
   if (!xai__str_eq(name, "error")) return code;
-  xai__error_from_api(&fold->error, &fold->mem, 200, xai_str_of(""), data);
+  xai__error_from_api(xai__fold_why(fold), &fold->mem, 200, xai_str_of(""), data);
   return XAI_ERR_API;
 }
 
@@ -253,14 +261,14 @@ static const xai_json *parse(xai_fold *fold, xai_str text) {
   unsigned flags = XAI_JSON_BORROW | (fold->lone ? XAI_JSON_SURROGATES : 0);
   const xai_json *value = xai_json_parse(fold->event, text.ptr, text.len, flags, NULL);
   /* Clearing an error for each event costs more than asking a second time why it failed. */
-  return value != NULL ? value : xai_json_parse(fold->event, text.ptr, text.len, flags, &fold->error);
+  return value != NULL ? value : xai_json_parse(fold->event, text.ptr, text.len, flags, xai__fold_why(fold));
 }
 
 static xai_code read_event(xai_fold *fold, xai_str name, xai_str data) {
   const xai_json *event = parse(fold, data);
   if (event == NULL) return not_json(fold, name, data);
   if (xai_json_type_of(event) != XAI_JSON_OBJECT) {
-    return xai__fail(&fold->error, XAI_ERR_PROTOCOL, "an event is not a JSON object");
+    return xai__fail(xai__fold_why(fold), XAI_ERR_PROTOCOL, "an event is not a JSON object");
   }
   fold->name = name;
   return fold->kind == XAI_REPLY_CHAT ? xai__chat_event(fold, event) : xai__responses_event(fold, event);
@@ -323,11 +331,11 @@ static xai_code read_whole(xai_fold *fold, xai_str body) {
   if (answer == NULL) return not_json(fold, xai_str_of(""), body);
   bool chat = fold->kind == XAI_REPLY_CHAT, answers = is_answer(fold, answer);
   if (!answers && xai__is_error_frame(answer)) {
-    xai__error_from_json(&fold->error, 200, answer);
+    xai__error_from_json(xai__fold_why(fold), 200, answer);
     return XAI_ERR_API;
   }
   if (!answers && !is_receipt(answer)) {
-    return xai__fail(&fold->error, XAI_ERR_PROTOCOL,
+    return xai__fail(xai__fold_why(fold), XAI_ERR_PROTOCOL,
                      chat ? "an answer without choices" : "a response without output and status");
   }
   xai_code code = xai__fold_replace(fold, answer, NULL);
@@ -354,7 +362,8 @@ xai_fold_end xai__fold_state(xai_fold *fold, bool input_over, xai_error *err) {
     else code = read_marker(fold);
     if (code != XAI_OK) break_off(fold, code, NULL);
   }
-  if (err != NULL && fold->end.ended && fold->end.outcome != XAI_OUTCOME_COMPLETE) *err = fold->error;
+  if (err != NULL && fold->end.ended && fold->end.outcome != XAI_OUTCOME_COMPLETE)
+    *err = *xai__why_read(&fold->why);
   if (!fold->end.ended) return (xai_fold_end){false, XAI_OUTCOME_NONE, ""};
   return fold->end;
 }

@@ -129,7 +129,7 @@ static xai_code check_id(xai_fold *fold, const xai_json *call, const xai_json *i
   xai_str known = xai_json_str(xai_json_get(call, "id")), said = xai_json_str(id);
   if (known.len == 0 || said.len == 0) return XAI_OK;
   if (known.len == said.len && memcmp(known.ptr, said.ptr, known.len) == 0) return XAI_OK;
-  return xai__fail(&fold->error, XAI_ERR_PROTOCOL, "two ids for tool call %u of choice %u",
+  return xai__fail(xai__fold_why(fold), XAI_ERR_PROTOCOL, "two ids for tool call %u of choice %u",
                    (unsigned)target.content, (unsigned)target.output);
 }
 
@@ -288,7 +288,7 @@ static xai_code merge_choice(xai_fold *fold, xai_json *choices, uint32_t positio
 static xai_code merge_choices(xai_fold *fold, const xai_json *from) {
   if (from->type == XAI_JSON_NULL) return XAI_OK;
   if (from->type != XAI_JSON_ARRAY) {
-    return xai__fail(&fold->error, XAI_ERR_PROTOCOL, "the choices of a chunk are not a list");
+    return xai__fail(xai__fold_why(fold), XAI_ERR_PROTOCOL, "the choices of a chunk are not a list");
   }
   xai_json *choices = member_of(fold, fold->response, "choices", XAI_JSON_ARRAY, NULL);
   if (choices == NULL) return xai__fold_no_room(fold);
@@ -344,7 +344,7 @@ xai_code xai__chat_event(xai_fold *fold, const xai_json *chunk) {
   if (xai_json_len(xai_json_get(chunk, "choices")) == 0) {
     if (is_ping(chunk)) return XAI_MORE;
     if (is_error(chunk)) {
-      xai__error_from_json(&fold->error, 200, chunk);
+      xai__error_from_json(xai__fold_why(fold), 200, chunk);
       return XAI_ERR_API;
     }
   }
@@ -390,8 +390,8 @@ static xai_code check_calls(xai_fold *fold, const xai_json *choice) {
 }
 
 static xai_code end_open(xai_fold *fold, bool marker) {
-  if (marker) xai__fail(&fold->error, XAI_ERR_EARLY, "no finish reason");
-  else xai__fail(&fold->error, XAI_ERR_EARLY, NULL);
+  if (marker) xai__fail(xai__fold_why(fold), XAI_ERR_EARLY, "no finish reason");
+  else xai__fail(xai__fold_why(fold), XAI_ERR_EARLY, NULL);
   xai__fold_finish(fold, XAI_OUTCOME_INCOMPLETE, marker ? "no finish reason" : "ended early");
   return XAI_OK;
 }

@@ -74,7 +74,7 @@ struct xai_fold {
   bool output_seen;
   unsigned flags;
   xai_fold_end end;
-  xai_error error; /* of the end                                                     */
+  xai_why why;     /* it ended so                                                    */
   xai_code broken; /* what fold_event gave when it ended the stream                  */
   xai_buf text;    /* joined, for xai__fold_text                                     */
   xai_buf scratch;
@@ -82,11 +82,13 @@ struct xai_fold {
 
 /* ---- memory and ends (xai_fold.c) ---- */
 
-/* Out of memory, or over the cap. Fills fold->error. */
+/* Where the reason goes; see xai__why_fill. Beyond the cap, too. */
+xai_error *xai__fold_why(xai_fold *fold);
+/* Out of memory, or over the cap. Fills fold->why. */
 xai_code xai__fold_no_room(xai_fold *fold);
 /* What an allocation's or tree change's code means here. */
 xai_code xai__fold_check(xai_fold *fold, xai_code code);
-/* The stream is over. fold->error says why, unless COMPLETE. */
+/* The stream is over. fold->why tells the reason, unless COMPLETE. */
 void xai__fold_finish(xai_fold *fold, xai_outcome outcome, const char *reason);
 /* An INCOMPLETE end for a reason the API gives ("max_output_tokens", "content_filter", ...). */
 void xai__fold_cut(xai_fold *fold, xai_str api_reason);
@@ -119,7 +121,7 @@ bool xai__fold_same_target(xai_fold_target a, xai_fold_target b);
 xai_code xai__fold_close(xai_fold *fold, xai_fold_target target);
 bool xai__fold_is_closed(const xai_fold *fold, xai_fold_target target);
 
-/* A member that is an index; absent gives `otherwise`. XAI_ERR_PROTOCOL with fold->error filled. */
+/* A member that is an index; absent gives `otherwise`. XAI_ERR_PROTOCOL with fold->why filled. */
 xai_code xai__fold_index(xai_fold *fold, const xai_json *value, const char *what, uint32_t otherwise,
                          uint32_t *out);
 

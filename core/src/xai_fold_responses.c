@@ -141,7 +141,7 @@ static const event_row *find_row(xai_str type) {
 static xai_code read_target(xai_fold *fold, const frame *f, xai_fold_field field, xai_fold_target *target) {
   target->field = field;
   if (f->output_index == NULL) {
-    return xai__fail(&fold->error, XAI_ERR_PROTOCOL, "an event of an item without output_index");
+    return xai__fail(xai__fold_why(fold), XAI_ERR_PROTOCOL, "an event of an item without output_index");
   }
   xai_code code = xai__fold_index(fold, f->output_index, "output_index", 0, &target->output);
   if (code == XAI_OK) code = xai__fold_index(fold, f->part_index, "the part's index", 0, &target->content);
@@ -296,7 +296,7 @@ static xai_code on_item(xai_fold *fold, const frame *f, bool done) {
   xai_json *known = xai__json_at(list, target.output);
   if (!is_object(known)) return put_copy(fold, list, target.output, item);
   if (ids_differ(known, item)) {
-    return xai__fail(&fold->error, XAI_ERR_PROTOCOL, "two items for output_index %u",
+    return xai__fail(xai__fold_why(fold), XAI_ERR_PROTOCOL, "two items for output_index %u",
                      (unsigned)target.output);
   }
   return xai__fold_is_closed(fold, target) ? XAI_OK : add_missing(fold, known, item);
@@ -375,7 +375,7 @@ static xai_code on_terminal(xai_fold *fold, const frame *f, const char *claim) {
 }
 
 static xai_code on_error(xai_fold *fold, const frame *f) {
-  xai__error_from_json(&fold->error, 200, f->event);
+  xai__error_from_json(xai__fold_why(fold), 200, f->event);
   return XAI_ERR_API;
 }
 
@@ -423,7 +423,7 @@ static xai_code check_calls(xai_fold *fold) {
 xai_code xai__responses_judge(xai_fold *fold, const char *claim) {
   xai_str status = xai_json_str(xai_json_get(fold->response, "status")), claimed = xai_str_of(claim);
   if (xai__str_eq(status, "failed") || xai__str_eq(claimed, "failed")) {
-    xai__error_from_json(&fold->error, 200, fold->response);
+    xai__error_from_json(xai__fold_why(fold), 200, fold->response);
     return XAI_ERR_API;
   }
   if (xai__str_eq(status, "incomplete") || xai__str_eq(claimed, "incomplete")) {
@@ -437,7 +437,7 @@ xai_code xai__responses_judge(xai_fold *fold, const char *claim) {
   }
   bool running = xai__str_eq(status, "in_progress") || xai__str_eq(status, "queued");
   if (running && claimed.len == 0) {
-    xai__fail(&fold->error, XAI_ERR_EARLY, "the response is still being made");
+    xai__fail(xai__fold_why(fold), XAI_ERR_EARLY, "the response is still being made");
     xai__fold_finish(fold, XAI_OUTCOME_INCOMPLETE, "in_progress");
     return XAI_OK;
   }

@@ -137,7 +137,7 @@ xai_code xai__fold_index(xai_fold *fold, const xai_json *value, const char *what
   *out = otherwise;
   if (value == NULL) return XAI_OK;
   if (!xai_json_int(value, &index) || index < 0 || index > XAI__FOLD_MAX_INDEX) {
-    return xai__fail(&fold->error, XAI_ERR_PROTOCOL, "%s is not an index below %d", what,
+    return xai__fail(xai__fold_why(fold), XAI_ERR_PROTOCOL, "%s is not an index below %d", what,
                      XAI__FOLD_MAX_INDEX + 1);
   }
   *out = (uint32_t)index;

@@ -51,7 +51,7 @@ static xai_log_entry retry_of(const xai_call *call, uint32_t id, size_t index) {
   entry.attempt = index + 1;
   entry.status = attempt->http_status;
   entry.request_id = xai_str_of(attempt->request_id);
-  entry.kind = last ? kind_word(&call->error) : NULL; /* the error of one before is forgotten */
+  entry.kind = last ? kind_word(xai__why_read(&call->why)) : NULL; /* the error of one before is forgotten */
   entry.code = code_word(attempt->code);
   entry.retry_ms = last ? call->waited_ms : call->attempts[index + 1].waited_ms;
   return entry;
@@ -67,19 +67,19 @@ static xai_log_level level_of(xai_outcome outcome) {
 }
 
 static xai_log_entry over_of(const xai_call *call, uint32_t id, uint64_t now) {
-  const xai_result *result = &call->result;
-  xai_log_entry entry = entry_of(call, id, "end", level_of(result->outcome));
-  entry.attempt = result->attempt_count;
-  entry.status = result->http_status;
-  if (result->attempt_count > 0)
-    entry.request_id = xai_str_of(result->attempts[result->attempt_count - 1].request_id);
+  const xai_error *err = xai__why_read(&call->why);
+  xai_log_entry entry = entry_of(call, id, "end", level_of(call->outcome));
+  entry.attempt = call->attempt_count;
+  entry.status = xai__call_http_status(call);
+  if (call->attempt_count > 0)
+    entry.request_id = xai_str_of(call->attempts[call->attempt_count - 1].request_id);
   entry.timed = true;
   entry.ms = now - call->started_at;
   entry.bytes = call->answer.body_bytes;
-  entry.outcome = xai_outcome_name(result->outcome);
-  entry.kind = kind_word(&result->error);
-  entry.code = code_word(result->error.code);
-  entry.retry_ms = result->error.retry_after_ms;
+  entry.outcome = xai_outcome_name(call->outcome);
+  entry.kind = kind_word(err);
+  entry.code = code_word(err->code);
+  entry.retry_ms = err->retry_after_ms;
   return entry;
 }
 
