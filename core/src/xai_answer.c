@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "xai_sse.h"
+
 enum {
   INBOX_FULL = 64 << 10,      /* a stream with this much unread is not read further      */
   KEPT_ERROR_BODY = 64 << 10, /* of an error answer; the rest is thrown away             */
@@ -458,6 +460,15 @@ xai_code xai__answer_next(xai_answer *answer, xai_delta *delta) {
   }
   if (answer->verdict.outcome != XAI_OUTCOME_NONE || answer->mode != ANSWER_STREAM) return XAI_MORE;
   return next_of_stream(answer, delta);
+}
+
+void xai__answer_rest(xai_answer *answer) {
+  if (answer->mode != ANSWER_STREAM || answer->reading || answer->inbox.len > 0) return;
+  answer->event_data = xai_str_of("");
+  xai__buf_deinit(&answer->inbox);
+  xai__buf_deinit(&answer->lent);
+  xai__sse_rest(answer->sse);
+  xai__fold_rest(answer->fold);
 }
 
 /* ---- inspect */

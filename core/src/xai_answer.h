@@ -83,6 +83,9 @@ bool xai__answer_ready(const xai_answer *answer);
 /* XAI_OK and a delta, or XAI_MORE: then look at the verdict. */
 xai_code xai__answer_next(xai_answer *answer, xai_delta *delta);
 
+/* After XAI_MORE: gives back the memory that only bytes at hand need. */
+void xai__answer_rest(xai_answer *answer);
+
 /* A header of the answer, name in any case; empty when absent. */
 xai_str xai__answer_find(const xai_answer *answer, const char *name);
 const xai_json *xai__answer_response(const xai_answer *answer);

@@ -545,6 +545,7 @@ void xai__call_rested(xai_call *call, uint64_t now) {
   call->last_byte_at = now;
   if (call->answer.events != call->events_rested) call->last_data_at = now;
   call->events_rested = call->answer.events;
+  xai__answer_rest(&call->answer);
 }
 
 xai_code xai__call_next(xai_call *call, uint64_t now, xai_event *event) {

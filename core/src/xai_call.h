@@ -91,7 +91,8 @@ uint64_t xai__call_wake_at(const xai_call *call);
 /* Events. ready: next would give one. next: XAI_OK or XAI_MORE. */
 bool xai__call_ready(const xai_call *call);
 xai_code xai__call_next(xai_call *call, uint64_t now, xai_event *event);
-/* All that came has been pulled, and it is `now`: the server's silence counts from here, not our own (F58). */
+/* All that came has been pulled, and it is `now`: the server's silence counts from here, not our own (F58). What was
+ * lent is not borrowed any more. */
 void xai__call_rested(xai_call *call, uint64_t now);
 
 void xai__call_cancel(xai_call *call, uint64_t now);

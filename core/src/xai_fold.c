@@ -310,6 +310,14 @@ xai_code xai__fold_next(xai_fold *fold, xai_delta *delta) {
   return XAI_OK;
 }
 
+void xai__fold_rest(xai_fold *fold) {
+  if (fold->delta_next < fold->deltas.len) return;
+  xai__json_doc_empty(fold->event);
+  drop_deltas(fold);
+  xai__buf_deinit(&fold->deltas);
+  xai__buf_deinit(&fold->scratch);
+}
+
 /* ---- a whole answer ---- */
 
 /* Light: the fields that a program cannot do without. What else the paths answer ({"request_id"} of a

@@ -85,6 +85,12 @@ void xai__json_doc_reset(xai_json_doc *doc) {
   rewind_chunk(doc);
 }
 
+void xai__json_doc_empty(xai_json_doc *doc) {
+  free_chunks(doc);
+  doc->root = NULL;
+  doc->used = 0;
+}
+
 xai_json_doc *xai_json_doc_new(const xai_mem *mem, unsigned max_depth, size_t max_bytes) {
   xai_json_doc *doc = xai__alloc(mem, sizeof *doc);
   if (doc == NULL) return NULL;

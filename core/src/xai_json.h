@@ -31,6 +31,8 @@ struct xai_json {
 
 /* Forget all values, keep the memory (moved into one piece where it was many). */
 void xai__json_doc_reset(xai_json_doc *doc);
+/* Forget all values and give their memory back. */
+void xai__json_doc_empty(xai_json_doc *doc);
 /* The root of the last parse or the value last set as root. */
 xai_json *xai__json_root(xai_json_doc *doc);
 void xai__json_set_root(xai_json_doc *doc, xai_json *value);

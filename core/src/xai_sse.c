@@ -6,7 +6,7 @@
  * anything of a comment), of a cut event its name and data. No byte is looked at twice, so the time is linear
  * for every chunking. Source: WHATWG HTML section 9.2, "Server-sent events".
  */
-#include "xai_buf.h"
+#include "xai_sse.h"
 
 #include <string.h>
 
@@ -489,6 +489,14 @@ void xai_sse_reset(xai_sse *sse) {
   sse->mark_len = sse->head_len = 0;
   sse->state = LINE_NAME;
   sse->retry = -1;
+}
+
+void xai__sse_rest(xai_sse *sse) {
+  xai_buf *const bufs[] = {&sse->cut, &sse->text, &sse->name_text, &sse->fixed, &sse->id, &sse->next_id};
+  if (sse->lent) return;
+  if (sse->delivered) begin_event(sse);
+  for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++)
+    if (bufs[i]->len == 0) xai__buf_deinit(bufs[i]);
 }
 
 xai_code xai_sse_feed(xai_sse *sse, const char *bytes, size_t len) {
