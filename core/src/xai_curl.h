@@ -46,7 +46,9 @@ typedef struct net_exchange {
   xai_sink sink;
   struct curl_slist *headers; /* one block with its texts; holds the key          */
   size_t headers_size;
-  size_t given; /* bytes of the body that libcurl took                      */
+  bool whole;   /* libcurl has the body, else it asks for pieces of it      */
+  long spoken;  /* bytes it had written, to a proxy, when a connection was ready */
+  size_t given; /* bytes of the body that libcurl took, piece by piece      */
   size_t taken; /* bytes of the answer that the sink took                   */
   xai_head head;
   xai_code code;  /* not 0: we end it, for this reason                        */
@@ -143,6 +145,8 @@ bool xai__curl_may_repeat(const net_exchange *x);
 /* Was libcurl built with it? */
 bool xai__curl_has_http2(void);
 
+/* Bytes of the body that may have left. */
+size_t xai__curl_body_given(const net_exchange *x);
 /* Was a connection ready for the request, so that its first bytes may have left? */
 bool xai__curl_was_ready(const net_exchange *x);
 /* Was this moment of libcurl's timing reached? */

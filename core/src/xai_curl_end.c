@@ -64,6 +64,15 @@ bool xai__curl_was_ready(const net_exchange *x) {
 #endif
 }
 
+/* Of a body that goes out with the head, the first byte of either counts for all. */
+size_t xai__curl_body_given(const net_exchange *x) {
+  long written = 0;
+  if (!x->whole) return x->given;
+  if (!xai__curl_was_ready(x)) return 0;
+  curl_easy_getinfo(x->easy, CURLINFO_REQUEST_SIZE, &written);
+  return written > x->spoken ? x->request->body.len : 0;
+}
+
 static bool said(const net_exchange *x, const char *words) {
   return strstr(x->words, words) != NULL;
 }
@@ -82,7 +91,7 @@ static int connect_status(const net_exchange *x) {
 static const char *phase_of(const net_exchange *x) {
   if (x->head.ended) return "body";
   if (x->head.bytes > 0) return "headers";
-  if (xai__curl_was_ready(x)) return x->given < x->request->body.len ? "send" : "wait";
+  if (xai__curl_was_ready(x)) return xai__curl_body_given(x) < x->request->body.len ? "send" : "wait";
   bool linked = x->linked || connect_status(x) != 0 || xai__curl_has_time(x, CURLINFO_CONNECT_TIME_T);
   if (linked) return "handshake";
   return xai__curl_has_time(x, CURLINFO_NAMELOOKUP_TIME_T) ? "connect" : "resolve";
@@ -91,7 +100,7 @@ static const char *phase_of(const net_exchange *x) {
 /* A request whose body has not begun cannot be executed, so its headers alone do not count as sent. Of
  * what was written, nobody knows how much arrived. */
 static bool may_have_sent(const net_exchange *x) {
-  if (x->request->body.len > 0) return x->given > 0;
+  if (x->request->body.len > 0) return xai__curl_body_given(x) > 0;
   return xai__curl_was_ready(x);
 }
 
@@ -111,7 +120,7 @@ static bool line_too_long(const net_exchange *x, CURLcode result) {
   if (result == CURLE_TOO_LARGE) return true;
 #endif
   return result == CURLE_OUT_OF_MEMORY && xai__curl_was_ready(x) && !x->head.ended &&
-         x->given == x->request->body.len;
+         xai__curl_body_given(x) == x->request->body.len;
 }
 
 /* Which rule holds, after the cases in which libcurl's one code means several things. */

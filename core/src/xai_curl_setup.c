@@ -9,6 +9,7 @@
 
 #define HAPPY_EYEBALLS_MS 200L
 #define LIFETIME_SECONDS 600L
+#define LARGE_BODY 65536 /* from here on libcurl sends it apart from the head */
 
 xai_str xai__curl_host(const char *url) {
   const char *from = strstr(url, "://");
@@ -90,9 +91,21 @@ bool xai__curl_set_fixed(CURL *easy, const net *self) {
   return set_safety(easy, self) && set_network(easy, self);
 }
 
+/* A small body goes out in one piece with the head, and costs no buffer of 16 KiB for as long as the answer takes.
+ * That libcurl could then say it twice by itself must show when a connection is ready: see on_ready. */
+static bool goes_whole(const net_exchange *x) {
+  const xai_exchange_request *request = x->request;
+  bool small = request->body.len > 0 && request->body.len < LARGE_BODY;
+  return XAI_CURL_TELLS_READY && small && !x->owner->http2 && strcmp(request->method, "POST") == 0;
+}
+
 /* The handle may have done something else before, so each of these is set either way. */
-static bool set_method(CURL *easy, const xai_exchange_request *request) {
+static bool set_method(net_exchange *x) {
+  CURL *easy = x->easy;
+  const xai_exchange_request *request = x->request;
   bool ok = true;
+  x->whole = goes_whole(x);
+  MUST(CURLOPT_POSTFIELDS, x->whole ? request->body.ptr : NULL); /* makes it a POST, even so */
   bool post = strcmp(request->method, "POST") == 0, get = strcmp(request->method, "GET") == 0;
   bool head = strcmp(request->method, "HEAD") == 0 && request->body.len == 0;
   if (post || request->body.len > 0) MUST(CURLOPT_POST, 1L);
@@ -100,7 +113,7 @@ static bool set_method(CURL *easy, const xai_exchange_request *request) {
   if (head) MUST(CURLOPT_NOBODY, 1L);
   MUST(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
   MUST(CURLOPT_CUSTOMREQUEST, post || head || (get && request->body.len == 0) ? NULL : request->method);
-  MAY(CURLOPT_UPLOAD_BUFFERSIZE, request->body.len < 65536 ? 16384L : 65536L);
+  MAY(CURLOPT_UPLOAD_BUFFERSIZE, request->body.len < LARGE_BODY ? 16384L : 65536L);
   return ok;
 }
 
@@ -204,8 +217,7 @@ bool xai__curl_set_request(net_exchange *x) {
   MAY(CURLOPT_BUFFERSIZE, x->request->stream ? 16384L : 65536L);
   /* Before 7.80 nothing would tell of a repeat without a body to rewind. */
   bool hidden = !XAI_CURL_TELLS_READY && x->request->body.len == 0 && !xai__curl_may_repeat(x);
-  return xai__curl_set_fresh(x, hidden) && set_encoding(x) && set_exemption(x) &&
-         set_method(easy, x->request) && ok;
+  return xai__curl_set_fresh(x, hidden) && set_encoding(x) && set_exemption(x) && set_method(x) && ok;
 }
 
 bool xai__curl_set_fresh(net_exchange *x, bool fresh) {
@@ -217,6 +229,7 @@ bool xai__curl_set_fresh(net_exchange *x, bool fresh) {
 
 void xai__curl_clear_request(net_exchange *x) {
   curl_easy_setopt(x->easy, CURLOPT_HTTPHEADER, NULL);
+  curl_easy_setopt(x->easy, CURLOPT_POSTFIELDS, NULL);
   xai__free_secret(&x->owner->mem, x->headers, x->headers_size);
   x->headers = NULL;
 }

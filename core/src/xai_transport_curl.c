@@ -159,6 +159,7 @@ static int on_ready(void *user, char *ip, char *local_ip, int port, int local_po
   if (x->stale) return CURL_PREREQFUNC_ABORT;
   x->local_port = local_port;
   x->stage = RACE_NONE;
+  if (x->tries == 0) curl_easy_getinfo(x->easy, CURLINFO_REQUEST_SIZE, &x->spoken);
   x->tries++;
   return x->tries == 1 || xai__curl_may_repeat(x) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
