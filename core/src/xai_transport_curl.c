@@ -80,6 +80,7 @@ static xai_code tell_line(net_exchange *x, xai_str line) {
     x->head.why = "a content encoding that was not asked for";
     return XAI_ERR_HTTP;
   }
+  if (kind == XAI_HEAD_END) x->upload_due = NEVER; /* whatever became of the rest of it */
   if (kind == XAI_HEAD_STATUS) x->sink.status(x->sink.user, x->head.status);
   if (kind == XAI_HEAD_FIELD) return x->sink.header(x->sink.user, name, value);
   return XAI_OK;
@@ -159,6 +160,7 @@ static int on_ready(void *user, char *ip, char *local_ip, int port, int local_po
   if (x->stale) return CURL_PREREQFUNC_ABORT;
   x->local_port = local_port;
   x->stage = RACE_NONE;
+  x->connect_due = x->race_due = NEVER; /* or each would have all exchanges looked at once more */
   if (x->tries == 0) curl_easy_getinfo(x->easy, CURLINFO_REQUEST_SIZE, &x->spoken);
   x->tries++;
   return x->tries == 1 || xai__curl_may_repeat(x) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
