@@ -64,6 +64,19 @@ static void F17_a_pooled_connection_dies_with_the_request(void) {
   }
 }
 
+/* One that libcurl asks for piece by piece. */
+static void F17_no_resend_of_a_large_body_either(void) {
+  enum { LARGE = 100000 };
+  char *body = malloc(LARGE + 1);
+  long requests, connections;
+  memset(body, ' ', LARGE);
+  body[LARGE] = '\0';
+  xai_exchange_end end = second_request(close_after_reading, "POST", body, &requests, &connections);
+  CHECK_END(end, XAI_ERR_RESET, true, "wait");
+  CHECK_INT(requests, 2);
+  free(body);
+}
+
 static void F17_no_resend_without_a_body_either(void) {
   long requests, connections;
   xai_exchange_end end = second_request(close_after_reading, "DELETE", "", &requests, &connections);
@@ -520,6 +533,7 @@ int main(void) {
   forget_environment();
   RUN(F16_a_pooled_connection_closed_while_idle);
   RUN(F17_a_pooled_connection_dies_with_the_request);
+  RUN(F17_no_resend_of_a_large_body_either);
   RUN(F17_no_resend_without_a_body_either);
   RUN(F17_a_get_may_be_resent);
   RUN(F16_a_pooled_connection_closed_without_reading);
