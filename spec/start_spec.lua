@@ -5,11 +5,11 @@ describe("a program's start", function()
   while arg and arg[first - 1] do first = first - 1 end
   local lua = "'" .. (arg and arg[first] or "lua") .. "'"
 
-  -- What a program of its own prints; `xai` is there.
-  local function run(program, environment)
+  -- What a program of its own prints; `xai` is there. `before`: what it does before that.
+  local function run(program, environment, before)
     local path = os.tmpname()
     local file = assert(io.open(path, "w"))
-    file:write("local xai = require 'xai'\n", program)
+    file:write(before or "", "local xai = require 'xai'\n", program)
     file:close()
     local pipe = assert(io.popen(("env -u XAI_SIMULATE %s %s %s 2>&1"):format(environment or "", lua, path)))
     local text = pipe:read "*a"
@@ -45,6 +45,42 @@ describe("a program's start", function()
       xai.new { api_key = "xai-k", base_url = "http://127.0.0.1:9/v1" }:close()
       io.write(tostring(before), " ", tostring(simulated), " ", tostring(has_libcurl()))
     ]]))
+  end)
+
+  local loaded = [[
+    local function loaded(...)
+      for _, name in ipairs { ... } do io.write(tostring(package.loaded["xai." .. name] ~= nil), " ") end
+    end
+  ]]
+
+  it("loads a part when it is first used", function()
+    assert.same("false false false false | true true false false | true true true true ", run(loaded .. [[
+      local parts = { "client", "loop", "schema", "extract" }
+      local unpack = table.unpack or unpack
+      loaded(unpack(parts))
+      local grok = xai.new { simulate = true }
+      io.write "| "
+      assert(grok:respond "Tides?")
+      loaded(unpack(parts))
+      io.write "| "
+      assert(grok:extract { schema = { type = "object" }, input = "Tides?" })
+      loaded(unpack(parts))
+    ]]))
+  end)
+
+  it("loads the parts of a call at once inside nginx, whose workers must not read files later", function()
+    assert.same("true true true true true false ", run(loaded .. [[
+      loaded("client", "stream", "extract", "conversation", "hosted", "sim")
+    ]], nil, "ngx = {}\n"))
+  end)
+
+  it("hands out each public name, and the same one each time", function()
+    assert.same("ok", run [[
+      local names = "version new run spawn all sleep json sse null array error prices response schema sim"
+      for name in names:gmatch "%a+" do assert(xai[name] ~= nil and rawequal(xai[name], xai[name]), name) end
+      assert(xai.json == require "xai.json" and xai.new == require("xai.client").new and xai.nothing == nil)
+      io.write "ok"
+    ]])
   end)
 
   it("says what is missing, and what to do, where libcurl cannot be loaded", function()

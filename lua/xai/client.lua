@@ -1,21 +1,17 @@
 --- The client: a key, an address, connections; one method for each thing the API does.
 -- SPDX-License-Identifier: MIT
-local conversations = require "xai.conversation"
 local core = require "xai.core"
 local errors = require "xai.error"
-local extract = require "xai.extract"
 local keys = require "xai.key"
 local links = require "xai.link"
 local logs = require "xai.log"
 local loop = require "xai.loop"
 local options_of = require "xai.options"
-local partials = require "xai.partial"
 local prices = require "xai.prices"
 local random = require "xai.random"
 local rates = require "xai.rates"
 local requests = require "xai.request"
 local responses = require "xai.response"
-local streams = require "xai.stream"
 
 local DEFAULT_MODEL = "grok-4.6"
 local DEFAULT_URL = "https://api.x.ai/v1"
@@ -205,7 +201,7 @@ local function ask(self, endpoint, given, options, streamed, level, on_end)
     stream = streamed, model = model_of(body),
   }, {
     keep = streamed, chat = endpoint == "chat", folded = true, on_end = on_end, tools = tools_of(body),
-    schema = partials.wanted(body),
+    schema = requests.wanted_schema(body),
   }, options, level + 1)
   return call, fault
 end
@@ -223,7 +219,7 @@ end
 
 local function streaming(call, err)
   if not call then return nil, err end
-  return streams.new(call)
+  return require("xai.stream").new(call)
 end
 
 -- ------------------------------------------------------------------ what the API does
@@ -414,7 +410,7 @@ end
 function Client:extract(request, options)
   link_of(self, 2)
   options_of.check("call options", options, known_turns)
-  return extract(self, request, options, 2)
+  return require "xai.extract"(self, request, options, 2)
 end
 
 --- A conversation: remembers what was said.
@@ -422,7 +418,7 @@ end
 --- @return xai.Conversation
 function Client:conversation(options)
   link_of(self, 2)
-  local conversation = conversations.new(self, options, {
+  local conversation = require("xai.conversation").new(self, options, {
     start = function(endpoint, body, call_options, streamed, on_end, level)
       local call, err = ask(self, endpoint, body, call_options, streamed, level + 1, on_end)
       return call, err

@@ -1,39 +1,46 @@
 --- The Grok API for Lua. This module hands out the public names and defines nothing.
 -- SPDX-License-Identifier: MIT
-local client = require "xai.client"
+--
+-- What a program does not use it does not load: each name below is fetched when first asked for. So in the files behind
+-- them, too: `require` stands at the head of a file for what every call needs, and where it is used for the rest.
 local core = require "xai.core"
-local loop = require "xai.loop"
 
 --- @class xai
+--- @field version string
 --- @field new fun(options: xai.Options?): xai.Client?, xai.Error?
---- @field sim table  the simulator, loaded when first used
---- @field ngx table  inside nginx: the streaming relay and the limits shared by its workers, likewise
-local xai = {
-  version = core.version,
-  new = client.new,
+--- @field run fun(fn: function, ...): ...
+--- @field spawn fun(fn: function, ...): xai.Task
+--- @field all fun(list: table): table, table
+--- @field sleep fun(seconds: number)
+--- @field null userdata
+--- @field array fun(list: table?): table
+--- @field json table  and `sse`, `error`, `prices`, `response`, `schema`: the modules xai.json ...
+--- @field sim table   the simulator
+--- @field ngx table   inside nginx: the streaming relay and the limits shared by its workers
+local xai = { version = core.version, null = core.null, array = core.array }
 
-  run = loop.run,
-  spawn = loop.spawn,
-  all = loop.all,
-  sleep = loop.sleep,
-
-  json = require "xai.json",
-  sse = require "xai.sse",
-  null = core.null,
-  array = core.array,
-
-  error = require "xai.error",
-  prices = require "xai.prices",
-  response = require "xai.response",
-  schema = require "xai.schema",
+-- The module behind each name, and which of its fields it is; none: itself.
+local places = {
+  new = { "xai.client", "new" },
+  run = { "xai.loop", "run" }, spawn = { "xai.loop", "spawn" }, all = { "xai.loop", "all" },
+  sleep = { "xai.loop", "sleep" },
+  json = { "xai.json" }, sse = { "xai.sse" }, error = { "xai.error" }, prices = { "xai.prices" },
+  response = { "xai.response" }, schema = { "xai.schema" }, sim = { "xai.sim" }, ngx = { "xai.ngx" },
 }
 
-local lazy = { sim = "xai.sim", ngx = "xai.ngx" }
+local function fetch(self, name)
+  local place = places[name]
+  if not place then return nil end
+  local module = require(place[1])
+  self[name] = place[2] and module[place[2]] or module
+  return self[name]
+end
 
-return setmetatable(xai, {
-  __index = function(self, name)
-    if not lazy[name] then return nil end
-    self[name] = require(lazy[name])
-    return self[name]
-  end,
-})
+-- An nginx worker must not read files in the middle of a request, so there all that a call can need is loaded at once.
+if type(rawget(_G, "ngx")) == "table" then
+  for name in ("client json sse stream partial offer schema extract conversation hosted carrier"):gmatch "%a+" do
+    require("xai." .. name)
+  end
+end
+
+return setmetatable(xai, { __index = fetch })

@@ -1,6 +1,5 @@
 --- A client's line to the core: starts calls, gives each event to the call it belongs to, ends them once.
 -- SPDX-License-Identifier: MIT
-local carrier = require "xai.carrier"
 local core = require "xai.core"
 local errors = require "xai.error"
 local loop = require "xai.loop"
@@ -360,7 +359,7 @@ end
 --- In a host: look after the threads of the calls.
 --- @return number? seconds  until the next time
 function Link:tend()
-  return self.carried and carrier.tend(loop.host(), self) or nil
+  return self.carried and require("xai.carrier").tend(loop.host(), self) or nil
 end
 
 local function start(self, request)
@@ -434,7 +433,7 @@ function Link:start(request, traits)
   }, call_mt)
   self.calls[id] = call
   if self.carried then
-    local ok, fault = carrier.start(loop.host(), call)
+    local ok, fault = require("xai.carrier").start(loop.host(), call)
     if not ok then return nil, cannot_carry(call, fault) end
   end
   self:ring()

@@ -12,7 +12,6 @@
 -- Inside an event loop that is not ours (a host, see xai.hosted) nothing turns here: waiting parks the host's
 -- coroutine, and the host calls `pump`. nginx is noticed by itself, another host is adopted.
 local core = require "xai.core"
-local hosts = require "xai.hosted"
 
 local unpack = table.unpack or unpack
 
@@ -192,7 +191,7 @@ end
 --- From now on wait inside an event loop that is not ours; nil: no longer. While no client is open.
 --- @param host xai.Host?
 local function adopt(host)
-  hosted = host and hosts.new(host, clients, take_events) or false
+  hosted = host and require("xai.hosted").new(host, clients, take_events) or false
 end
 
 -- What waits in our place, if anything does.

@@ -8,21 +8,6 @@ local schemas = require "xai.schema"
 local Partial = {}
 local mt = { __name = "xai.partial", __index = Partial }
 
-local function field(t, name)
-  return type(t) == "table" and t[name] or nil
-end
-
---- The schema that a body asks its answer to satisfy, in either endpoint's shape; nil when there is none.
---- @param body table  of /responses or /chat/completions
---- @return table?
-local function wanted(body)
-  local format = field(body.text, "format")
-  local chat = body.response_format
-  local schema = field(format, "type") == "json_schema" and field(format, "schema")
-    or field(chat, "type") == "json_schema" and field(field(chat, "json_schema"), "schema")
-  return type(schema) == "table" and schema or nil
-end
-
 -- Without the words of the answer: those are in the list.
 local function fault_of(violations)
   local first = violations[1]
@@ -107,4 +92,4 @@ local function new(schema)
   return self
 end
 
-return { new = new, wanted = wanted }
+return { new = new }

@@ -60,4 +60,20 @@ local function header_list(...)
   return list
 end
 
-return { mark_lists = mark_lists, check_headers = check_headers, header_list = header_list }
+local function field(t, name)
+  return type(t) == "table" and t[name] or nil
+end
+
+--- The schema that a body asks its answer to satisfy, in either endpoint's shape; nil when there is none.
+--- @param body table  of /responses or /chat/completions
+--- @return table?
+local function wanted_schema(body)
+  local format = field(body.text, "format")
+  local chat = body.response_format
+  local schema = field(format, "type") == "json_schema" and field(format, "schema")
+    or field(chat, "type") == "json_schema" and field(field(chat, "json_schema"), "schema")
+  return type(schema) == "table" and schema or nil
+end
+
+return { mark_lists = mark_lists, check_headers = check_headers, header_list = header_list,
+  wanted_schema = wanted_schema }

@@ -1,7 +1,6 @@
 --- An answer while it is still arriving: its events one by one, and the result at the end.
 -- SPDX-License-Identifier: MIT
 local loop = require "xai.loop"
-local partials = require "xai.partial"
 local responses = require "xai.response"
 
 --- @class xai.Event
@@ -75,7 +74,7 @@ function Stream:partial()
   check(self)
   local call = self.call
   call:look()
-  self.reader = self.reader or partials.new(call.schema)
+  self.reader = self.reader or require("xai.partial").new(call.schema)
   return self.reader:read(call)
 end
 
