@@ -47,11 +47,17 @@ local function add_chat(parser, leaving)
   chat:option("-s --system", "Instructions that come before everything.")
 end
 
-local function add_others(parser, leaving)
+local function add_models(parser, leaving)
   local models = parser:command("models", "List the models that the key may use, with their prices.")
   add_help(models, leaving)
   models:flag("--json", "Print the API's own list.")
+end
+
+local function add_doctor(parser, leaving)
   add_help(parser:command("doctor", "Look for what is wrong: key, network, TLS, versions, clock."), leaving)
+end
+
+local function add_sim(parser, leaving)
   local sim = parser:command("sim", "Serve the simulator of the API; the first line printed is its base URL.")
   add_help(sim, leaving)
   sim:option("-p --port", "The port; 0: any that is free."):default("0"):convert(tonumber)
@@ -93,7 +99,22 @@ local function add_schema(parser, leaving)
   lint:flag("--strict", "Status 1 for anything found.")
 end
 
-local function new_parser(leaving)
+-- In the order of the help.
+local commands = {
+  { "ask", add_ask }, { "chat", add_chat }, { "models", add_models }, { "doctor", add_doctor }, { "sim", add_sim },
+  { "schema", add_schema }, { "completion", add_completion },
+}
+
+local function is_alone(name)
+  if name == "completion" then return false end -- its script knows all
+  for _, command in ipairs(commands) do
+    if command[1] == name then return true end
+  end
+  return false
+end
+
+-- `first` is the first argument: the name of a command leaves nothing for the others to do.
+local function new_parser(leaving, first)
   local parser = argparse("xai", "The Grok (xAI) API from the command line. The key comes from XAI_API_KEY, or from "
     .. "the file that XAI_API_KEY_FILE names; with XAI_SIMULATE=1 answers are simulated, without key and network. "
     .. "XAI_LOG=info or debug writes log lines to the standard error.")
@@ -102,11 +123,10 @@ local function new_parser(leaving)
     leave_with(leaving, function() return "xai " .. core.version end))
   parser:command_target "command"
   parser:require_command(true)
-  add_ask(parser, leaving)
-  add_chat(parser, leaving)
-  add_others(parser, leaving)
-  add_schema(parser, leaving)
-  add_completion(parser, leaving)
+  local alone = is_alone(first)
+  for _, command in ipairs(commands) do
+    if not alone or command[1] == first then command[2](parser, leaving) end
+  end
   return parser
 end
 
@@ -128,7 +148,7 @@ end
 -- The options; or nil and what is wrong with them; or nil, nil and a text to leave with.
 local function parse(args)
   local leaving = {}
-  local parser = new_parser(leaving)
+  local parser = new_parser(leaving, args[1])
   local called, ok, result = pcall(parser.pparse, parser, bind_negatives(args))
   if leaving.text then return nil, nil, leaving.text end
   if not called then error(ok, 0) end

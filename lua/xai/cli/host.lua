@@ -1,8 +1,6 @@
 --- What the commands know of the world: a place to write, a place to read, and whether a person sits there.
 -- SPDX-License-Identifier: MIT
-local client = require "xai.client"
 local core = require "xai.core"
-local loop = require "xai.loop"
 local words = require "xai.cli.words"
 
 local Host = {}
@@ -64,6 +62,7 @@ end
 --- While fn runs, Ctrl-C calls on_interrupt instead of ending the program.
 function Host:with_interrupts(on_interrupt, fn)
   core.sigint(true)
+  local loop = require "xai.loop"
   local previous = loop.on_interrupt(function()
     if self.interrupted() then on_interrupt() end
   end)
@@ -76,7 +75,7 @@ end
 
 --- A client, made from the environment; says on the screen when it is simulated.
 function Host:client(options)
-  local made, err = client.new(options)
+  local made, err = require("xai.client").new(options)
   if not made then return nil, err end
   if made.simulated then self:complain "xai: simulated: no request leaves this machine" end
   return made
