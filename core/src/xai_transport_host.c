@@ -10,20 +10,16 @@
 #include <string.h>
 
 #include "xai_err.h"
-#include "xai_http1.h"
+#include "xai_talk.h"
 
 #define NEVER UINT64_MAX
 
 typedef struct host_exchange {
   struct host_exchange *next; /* in order of start */
-  const xai_exchange_request *request;
-  xai_sink sink;
   uint32_t id;
   bool taken;           /* handed out                                       */
   uint64_t connect_due; /* the first byte must have been pulled by then     */
-  xai_buf head;         /* of the request; holds the key                    */
-  size_t given;         /* bytes of head and body that were pulled          */
-  xai_http1 answer;
+  xai_talk talk;
 } host_exchange;
 
 typedef struct host {
@@ -51,9 +47,7 @@ static host_exchange *find(const xai_transport *base, uint32_t id) {
 }
 
 static void destroy(host *self, host_exchange *x) {
-  if (x->head.ptr != NULL) xai__wipe(x->head.ptr, x->head.len);
-  xai__buf_deinit(&x->head);
-  xai__http1_deinit(&x->answer);
+  xai__talk_deinit(&x->talk);
   xai__free(&self->mem, x, sizeof *x);
 }
 
@@ -64,45 +58,6 @@ static void drop(host *self, host_exchange *x) {
   destroy(self, x);
 }
 
-/* ---- the request's bytes */
-
-static size_t request_len(const host_exchange *x) {
-  return x->head.len + x->request->body.len;
-}
-
-static void add_field(xai_buf *head, const char *name, xai_str value, xai_code *code) {
-  const xai_str parts[] = {xai_str_of(name), {": ", 2}, value, {"\r\n", 2}};
-  for (size_t i = 0; i < 4 && *code == XAI_OK; i++) *code = xai__buf_add(head, parts[i].ptr, parts[i].len);
-}
-
-/* A method that usually has a body says that it has none; the others say nothing. */
-static bool tells_length(const xai_exchange_request *request) {
-  static const char *const methods[] = {"POST", "PUT", "PATCH"};
-  for (size_t i = 0; i < 3; i++)
-    if (strcmp(request->method, methods[i]) == 0) return true;
-  return request->body.len > 0;
-}
-
-static xai_code write_head(const host *self, const xai_exchange_request *request, xai_buf *head) {
-  const char *path = request->url + self->path_at;
-  const xai_str parts[] = {xai_str_of(request->method), {" ", 1}, xai_str_of(path), {" HTTP/1.1\r\n", 11}};
-  char length[24];
-  xai_code code = XAI_OK;
-  /* Room for all at once: a buffer that grows leaves copies of the key behind. */
-  size_t size = strlen(request->method) + strlen(path) + self->authority.len + 160;
-  for (size_t i = 0; i < request->header_count; i++)
-    size += strlen(request->headers[i].name) + strlen(request->headers[i].value) + 4;
-  if (xai__buf_reserve(head, size) != XAI_OK) return XAI_ERR_NOMEM;
-  for (size_t i = 0; i < 4 && code == XAI_OK; i++) code = xai__buf_add(head, parts[i].ptr, parts[i].len);
-  add_field(head, "Host", self->authority, &code);
-  for (size_t i = 0; i < request->header_count; i++)
-    add_field(head, request->headers[i].name, xai_str_of(request->headers[i].value), &code);
-  add_field(head, "Accept-Encoding", xai_str_of("identity"), &code);
-  snprintf(length, sizeof length, "%zu", request->body.len);
-  if (tells_length(request)) add_field(head, "Content-Length", xai_str_of(length), &code);
-  return code == XAI_OK ? xai__buf_add(head, "\r\n", 2) : code;
-}
-
 /* ---- the transport's side */
 
 static xai_exchange *host_start(xai_transport *base, const xai_exchange_request *request,
@@ -110,11 +65,9 @@ static xai_exchange *host_start(xai_transport *base, const xai_exchange_request 
   host *self = host_of(base);
   host_exchange *x = xai__alloc(&self->mem, sizeof *x);
   if (x == NULL) return NULL;
-  *x = (host_exchange){.request = request, .sink = *sink, .connect_due = NEVER};
-  xai__buf_init(&x->head, &self->mem, SIZE_MAX / 2);
-  xai__http1_init(&x->answer, &self->mem, request->max_headers, request->max_response,
-                  strcmp(request->method, "HEAD") == 0);
-  if (write_head(self, request, &x->head) != XAI_OK) {
+  x->connect_due = NEVER;
+  xai_str path = xai_str_of(request->url + self->path_at);
+  if (xai__talk_init(&x->talk, &self->mem, request, sink, self->authority, path) != XAI_OK) {
     destroy(self, x);
     return NULL;
   }
@@ -160,27 +113,16 @@ static void host_free(xai_transport *base) {
 
 /* ---- how an exchange ends */
 
-/* As for libcurl: a request whose body has not begun cannot be executed, so its head alone does not count. */
-static bool may_have_sent(const host_exchange *x) {
-  return x->request->body.len > 0 ? x->given > x->head.len : x->given > 0;
-}
-
 static const char *phase_of(const host *self, const host_exchange *x) {
-  if (x->answer.head.ended) return "body";
-  if (x->answer.head.bytes > 0 || x->answer.line.len > 0) return "headers";
-  if (x->given == 0) return self->secure ? "handshake" : "connect";
-  return x->given < request_len(x) ? "send" : "wait";
+  const char *phase = xai__talk_phase(&x->talk);
+  if (phase != NULL) return phase;
+  return self->secure ? "handshake" : "connect";
 }
 
 static void tell_end(host *self, host_exchange *x, xai_code code, const char *phase, const char *detail) {
-  xai_exchange_end end = {.code = code, .sent = may_have_sent(x), .phase = phase};
-  if (detail != NULL) {
-    char words[400];
-    xai__str_copy(words, sizeof words, xai_str_of(detail));
-    xai__redact(words);
-    xai__str_copy(end.detail, sizeof end.detail, xai_str_of(words));
-  }
-  xai_sink sink = x->sink;
+  xai_exchange_end end;
+  xai__talk_describe(&x->talk, code, phase, detail, &end);
+  xai_sink sink = x->talk.sink;
   drop(self, x);
   sink.done(sink.user, &end);
 }
@@ -290,16 +232,16 @@ bool xai__host_next(xai_transport *base, uint64_t now, xai_host_request *out, vo
   host_exchange *x = first_waiting(base);
   if (x == NULL) return false;
   x->taken = true;
-  x->connect_due = limit_from(now, x->request, self->secure);
+  x->connect_due = limit_from(now, x->talk.request, self->secure);
   if (x->connect_due < self->connect_due) self->connect_due = x->connect_due;
   *out = (xai_host_request){.id = x->id,
                             .host = self->name,
                             .port = self->port,
                             .secure = self->secure,
-                            .connect_ms = x->request->connect_ms,
-                            .handshake_ms = x->request->handshake_ms,
-                            .len = request_len(x)};
-  *sink_user = x->sink.user;
+                            .connect_ms = x->talk.request->connect_ms,
+                            .handshake_ms = x->talk.request->handshake_ms,
+                            .len = xai__talk_len(&x->talk)};
+  *sink_user = x->talk.sink.user;
   return true;
 }
 
@@ -315,15 +257,12 @@ xai_str xai__host_pull(xai_transport *base, uint32_t id, size_t most) {
   host_exchange *x = find(base, id);
   if (x == NULL) return xai_str_of("");
   x->connect_due = NEVER; /* the earliest of all is found again when it is due */
-  xai_str from = xai__buf_str(&x->head);
-  size_t at = x->given;
-  if (at >= from.len) {
-    at -= from.len;
-    from = x->request->body;
-  }
-  size_t len = from.len - at < most ? from.len - at : most;
-  x->given += len;
-  return (xai_str){len > 0 ? from.ptr + at : "", len};
+  xai_str parts[2];
+  xai__talk_left(&x->talk, parts);
+  xai_str next = parts[0].len > 0 ? parts[0] : parts[1];
+  if (next.len > most) next.len = most;
+  x->talk.given += next.len;
+  return next;
 }
 
 xai_host_wish xai__host_feed(xai_transport *base, uint32_t id, const char *bytes, size_t len, size_t *taken) {
@@ -332,18 +271,18 @@ xai_host_wish xai__host_feed(xai_transport *base, uint32_t id, const char *bytes
   if (taken == NULL) taken = &none;
   *taken = 0;
   if (x == NULL) return XAI_HOST_CLOSE;
-  xai_code code = xai__http1_feed(&x->answer, &x->sink, bytes, len, taken);
+  xai_code code = xai__http1_feed(&x->talk.answer, &x->talk.sink, bytes, len, taken);
   if (code == XAI_MORE) return XAI_HOST_WAIT;
-  if (code == XAI_OK && x->answer.state != XAI_HTTP1_DONE) return XAI_HOST_READ;
-  bool clean = code == XAI_OK && *taken == len && x->given == request_len(x);
-  bool keep = clean && xai__http1_may_reuse(&x->answer);
+  if (code == XAI_OK && x->talk.answer.state != XAI_HTTP1_DONE) return XAI_HOST_READ;
+  bool clean = code == XAI_OK && *taken == len && x->talk.given == xai__talk_len(&x->talk);
+  bool keep = clean && xai__http1_may_reuse(&x->talk.answer);
   const char *phase = code == XAI_OK ? "done" : phase_of(host_of(base), x);
-  tell_end(host_of(base), x, code, phase, code == XAI_OK ? NULL : x->answer.why);
+  tell_end(host_of(base), x, code, phase, code == XAI_OK ? NULL : x->talk.answer.why);
   return keep ? XAI_HOST_KEEP : XAI_HOST_CLOSE;
 }
 
 static void end_connected(host *self, host_exchange *x, xai_host_end_kind how, const char *detail) {
-  xai_code code = how == XAI_HOST_CLOSED ? xai__http1_close(&x->answer) : XAI_ERR_RESET;
+  xai_code code = how == XAI_HOST_CLOSED ? xai__http1_close(&x->talk.answer) : XAI_ERR_RESET;
   tell_end(self, x, code, code == XAI_OK ? "done" : phase_of(self, x), code == XAI_OK ? NULL : detail);
 }
 

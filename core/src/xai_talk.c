@@ -1,0 +1,106 @@
+/* xai_talk.c - writes the head of a request, keeps count of what went out, and says how an exchange ended.
+ * SPDX-License-Identifier: MIT */
+#include "xai_talk.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "xai_err.h"
+
+/* ---- the request's bytes */
+
+static void add_field(xai_buf *head, const char *name, xai_str value, xai_code *code) {
+  const xai_str parts[] = {xai_str_of(name), {": ", 2}, value, {"\r\n", 2}};
+  for (size_t i = 0; i < 4 && *code == XAI_OK; i++) *code = xai__buf_add(head, parts[i].ptr, parts[i].len);
+}
+
+/* A method that usually has a body says that it has none; the others say nothing. */
+static bool tells_length(const xai_exchange_request *request) {
+  static const char *const methods[] = {"POST", "PUT", "PATCH"};
+  for (size_t i = 0; i < 3; i++)
+    if (strcmp(request->method, methods[i]) == 0) return true;
+  return request->body.len > 0;
+}
+
+static xai_code write_head(const xai_exchange_request *request, xai_str authority, xai_str path,
+                           xai_buf *head) {
+  const xai_str parts[] = {xai_str_of(request->method), {" ", 1}, path, {" HTTP/1.1\r\n", 11}};
+  char length[24];
+  xai_code code = XAI_OK;
+  /* Room for all at once: a buffer that grows leaves copies of the key behind. */
+  size_t size = strlen(request->method) + path.len + authority.len + 160;
+  for (size_t i = 0; i < request->header_count; i++)
+    size += strlen(request->headers[i].name) + strlen(request->headers[i].value) + 4;
+  if (xai__buf_reserve(head, size) != XAI_OK) return XAI_ERR_NOMEM;
+  for (size_t i = 0; i < 4 && code == XAI_OK; i++) code = xai__buf_add(head, parts[i].ptr, parts[i].len);
+  add_field(head, "Host", authority, &code);
+  for (size_t i = 0; i < request->header_count; i++)
+    add_field(head, request->headers[i].name, xai_str_of(request->headers[i].value), &code);
+  add_field(head, "Accept-Encoding", xai_str_of("identity"), &code);
+  snprintf(length, sizeof length, "%zu", request->body.len);
+  if (tells_length(request)) add_field(head, "Content-Length", xai_str_of(length), &code);
+  return code == XAI_OK ? xai__buf_add(head, "\r\n", 2) : code;
+}
+
+xai_code xai__talk_init(xai_talk *talk, const xai_mem *mem, const xai_exchange_request *request,
+                        const xai_sink *sink, xai_str authority, xai_str path) {
+  *talk = (xai_talk){.request = request, .sink = *sink};
+  xai__buf_init(&talk->head, mem, SIZE_MAX / 2);
+  xai__http1_init(&talk->answer, mem, request->max_headers, request->max_response,
+                  strcmp(request->method, "HEAD") == 0);
+  xai_code code = write_head(request, authority, path, &talk->head);
+  talk->head_len = talk->head.len;
+  if (code != XAI_OK) xai__talk_deinit(talk);
+  return code;
+}
+
+void xai__talk_forget_head(xai_talk *talk) {
+  if (talk->head.ptr != NULL) xai__wipe(talk->head.ptr, talk->head.len);
+  xai__buf_deinit(&talk->head);
+}
+
+void xai__talk_deinit(xai_talk *talk) {
+  xai__talk_forget_head(talk);
+  xai__http1_deinit(&talk->answer);
+}
+
+size_t xai__talk_len(const xai_talk *talk) {
+  return talk->head_len + talk->request->body.len;
+}
+
+void xai__talk_left(const xai_talk *talk, xai_str parts[2]) {
+  size_t of_head = talk->given < talk->head_len ? talk->given : talk->head_len;
+  size_t of_body = talk->given - of_head;
+  parts[0] = parts[1] = xai_str_of("");
+  if (of_head < talk->head.len) parts[0] = (xai_str){talk->head.ptr + of_head, talk->head.len - of_head};
+  if (of_body < talk->request->body.len)
+    parts[1] = (xai_str){talk->request->body.ptr + of_body, talk->request->body.len - of_body};
+}
+
+/* ---- how it ended */
+
+/* As for libcurl: a request whose body has not begun cannot be executed, so its head alone does not count. */
+static bool may_have_sent(const xai_talk *talk) {
+  return talk->request->body.len > 0 ? talk->given > talk->head_len : talk->given > 0;
+}
+
+bool xai__talk_is_answered(const xai_talk *talk) {
+  return talk->answer.head.bytes > 0 || talk->answer.line.len > 0;
+}
+
+const char *xai__talk_phase(const xai_talk *talk) {
+  if (talk->answer.head.ended) return "body";
+  if (xai__talk_is_answered(talk)) return "headers";
+  if (talk->given == 0) return NULL;
+  return talk->given < xai__talk_len(talk) ? "send" : "wait";
+}
+
+void xai__talk_describe(const xai_talk *talk, xai_code code, const char *phase, const char *detail,
+                        xai_exchange_end *end) {
+  *end = (xai_exchange_end){.code = code, .sent = may_have_sent(talk), .phase = phase};
+  if (detail == NULL) return;
+  char words[400];
+  xai__str_copy(words, sizeof words, xai_str_of(detail));
+  xai__redact(words);
+  xai__str_copy(end->detail, sizeof end->detail, xai_str_of(words));
+}
