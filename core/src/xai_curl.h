@@ -4,7 +4,7 @@
  * xai_curl_load.c has libcurl ready, xai_transport_curl.c moves the bytes, xai_curl_setup.c sets the options of a
  * request, xai_curl_trust.c says whom to believe, xai_curl_limits.c holds the limits in time, xai_curl_race.c tries
  * all addresses at once, xai_curl_h2.c overhears what became of a stream of HTTP/2, xai_curl_end.c says how an exchange
- * ended.
+ * ended, xai_curl_wire.c does without libcurl once a plain connection stands.
  */
 #ifndef XAI_CURL_H
 #define XAI_CURL_H
@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "xai_head.h"
+#include "xai_links.h"
 #include "xai_poll.h"
 #include "xai_race.h"
 #include "xai_sockets.h"
@@ -26,6 +27,13 @@
 #define XAI_CURL_IDLE_SECONDS 60L /* for a pooled connection, and a name's address (F14) */
 
 typedef struct net net;
+typedef struct xai_wire xai_wire;
+
+/* What an xai_exchange of this transport is; the first field of either. */
+typedef enum net_kind {
+  NET_EXCHANGE, /* libcurl's, from begin to end */
+  NET_WIRE      /* ours: see xai_curl_wire.h    */
+} net_kind;
 
 /* libcurl tries one address after another. When that takes too long, its list is taken, all are tried at once,
  * and the socket that connects is handed to it. */
@@ -37,6 +45,7 @@ typedef enum race_stage {
 } race_stage;
 
 typedef struct net_exchange {
+  net_kind kind; /* first                                                   */
   net *owner;
   CURL *easy;
   struct net_exchange *prev;   /* among the active ones                            */
@@ -44,6 +53,7 @@ typedef struct net_exchange {
   struct net_exchange *resume; /* next among those to be unpaused                  */
   const xai_exchange_request *request;
   xai_sink sink;
+  xai_wire *wire;             /* not NULL: only connects, for this one            */
   struct curl_slist *headers; /* one block with its texts; holds the key          */
   size_t headers_size;
   bool whole;   /* libcurl has the body, else it asks for pieces of it      */
@@ -98,14 +108,23 @@ struct net {
   bool news;     /* a sink was told something in this step                  */
   bool doomed;   /* an active exchange has its code set and must be ended   */
   uint64_t curl_due;
-  size_t racing;      /* exchanges that are out of libcurl's hands                  */
-  uint64_t watch_due; /* the earliest connect_due or upload_due of the active ones */
+  xai_links links;         /* connections of our own, with what is on them      */
+  xai_wire *wires;         /* the active ones                                    */
+  xai_wire *wires_resumed; /* to be resumed by the next step                     */
+  uint64_t wires_due;      /* the earliest limit of their uploads                */
+  size_t racing;           /* exchanges that are out of libcurl's hands                  */
+  uint64_t watch_due;      /* the earliest connect_due or upload_due of the active ones */
   uint64_t alarm_due;
 };
 
 /* Before anything else of libcurl; the second time is cheap. XAI_ERR_LIBRARY: it could not be loaded, XAI_ERR_NOMEM:
  * not be set up. */
 xai_code xai__curl_load(xai_error *err);
+
+/* Only connect, for a wire, which is told. NULL without memory. */
+net_exchange *xai__curl_connect(net *self, const xai_exchange_request *request, xai_wire *wire);
+/* Out of libcurl's hands; a connection in the middle of an answer is closed by that. */
+void xai__curl_detach(net_exchange *x);
 
 /* Options that never change, for a fresh handle. False without memory, or if libcurl cannot be held to
  * what we must rely on. */

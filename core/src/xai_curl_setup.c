@@ -210,8 +210,9 @@ static bool set_encoding(const net_exchange *x) {
 
 bool xai__curl_set_request(net_exchange *x) {
   CURL *easy = x->easy;
-  bool ok = build_headers(x);
+  bool ok = x->wire != NULL || build_headers(x);
   MUST(CURLOPT_URL, x->request->url);
+  MUST(CURLOPT_CONNECT_ONLY, x->wire != NULL ? 1L : 0L);
   MUST(CURLOPT_HTTPHEADER, x->headers);
   MUST(CURLOPT_CONNECTTIMEOUT_MS, connect_limit(x->request));
   MAY(CURLOPT_BUFFERSIZE, x->request->stream ? 16384L : 65536L);

@@ -98,7 +98,7 @@ static xai_code begin_body(xai_http1 *self) {
   if (self->transfers > 1 || self->other_transfer)
     return bad_answer(self, "a transfer encoding other than chunked");
   if (self->transfers > 0 && self->old) return bad_answer(self, "chunks in HTTP/1.0");
-  if (self->other_encoding) return bad_answer(self, "compressed, which nobody asked for");
+  if (self->other_encoding) return bad_answer(self, "a content encoding that was not asked for");
   if (self->transfers > 0) {
     self->state = XAI_HTTP1_SIZE;
   } else if (self->head.has_length) {
@@ -204,11 +204,22 @@ static xai_code pass_body(xai_http1 *self, const xai_sink *sink, const char *byt
   return XAI_OK;
 }
 
+/* Of a line whose end has not come, and may never come: what is no HTTP is told at once. */
+static xai_code check_start(xai_http1 *self, xai_str line) {
+  static const char version[] = "HTTP/1.";
+  size_t len = line.len < sizeof version - 1 ? line.len : sizeof version - 1;
+  if (self->state == XAI_HTTP1_CHUNK_END && line.ptr[0] != '\r')
+    return bad_answer(self, "a chunk is longer than its size");
+  if (self->state == XAI_HTTP1_HEAD && !self->head.open && memcmp(line.ptr, version, len) != 0)
+    return bad_answer(self, "no valid status line");
+  return XAI_OK;
+}
+
 static xai_code feed_line(xai_http1 *self, const xai_sink *sink, const char *bytes, size_t len,
                           size_t *taken) {
   xai_str line;
   xai_code code = take_line(self, bytes, len, taken, &line);
-  if (code == XAI_MORE) return XAI_OK; /* kept */
+  if (code == XAI_MORE) return check_start(self, line); /* kept */
   if (code == XAI_OK) code = read_line(self, sink, line);
   xai__buf_reset(&self->line);
   return code;

@@ -10,7 +10,7 @@
 /* ---- the request's bytes */
 
 static void add_field(xai_buf *head, const char *name, xai_str value, xai_code *code) {
-  const xai_str parts[] = {xai_str_of(name), {": ", 2}, value, {"\r\n", 2}};
+  const xai_str parts[] = {xai_str_of(name), {": ", value.len > 0 ? 2 : 1}, value, {"\r\n", 2}};
   for (size_t i = 0; i < 4 && *code == XAI_OK; i++) *code = xai__buf_add(head, parts[i].ptr, parts[i].len);
 }
 
@@ -23,7 +23,7 @@ static bool tells_length(const xai_exchange_request *request) {
 }
 
 static xai_code write_head(const xai_exchange_request *request, xai_str authority, xai_str path,
-                           xai_buf *head) {
+                           const char *coding, xai_buf *head) {
   const xai_str parts[] = {xai_str_of(request->method), {" ", 1}, path, {" HTTP/1.1\r\n", 11}};
   char length[24];
   xai_code code = XAI_OK;
@@ -36,26 +36,26 @@ static xai_code write_head(const xai_exchange_request *request, xai_str authorit
   add_field(head, "Host", authority, &code);
   for (size_t i = 0; i < request->header_count; i++)
     add_field(head, request->headers[i].name, xai_str_of(request->headers[i].value), &code);
-  add_field(head, "Accept-Encoding", xai_str_of("identity"), &code);
+  if (coding != NULL) add_field(head, "Accept-Encoding", xai_str_of(coding), &code);
   snprintf(length, sizeof length, "%zu", request->body.len);
   if (tells_length(request)) add_field(head, "Content-Length", xai_str_of(length), &code);
   return code == XAI_OK ? xai__buf_add(head, "\r\n", 2) : code;
 }
 
 xai_code xai__talk_init(xai_talk *talk, const xai_mem *mem, const xai_exchange_request *request,
-                        const xai_sink *sink, xai_str authority, xai_str path) {
+                        const xai_sink *sink, xai_str authority, xai_str path, const char *coding) {
   *talk = (xai_talk){.request = request, .sink = *sink};
   xai__buf_init(&talk->head, mem, SIZE_MAX / 2);
   xai__http1_init(&talk->answer, mem, request->max_headers, request->max_response,
                   strcmp(request->method, "HEAD") == 0);
-  xai_code code = write_head(request, authority, path, &talk->head);
+  xai_code code = write_head(request, authority, path, coding, &talk->head);
   talk->head_len = talk->head.len;
   if (code != XAI_OK) xai__talk_deinit(talk);
   return code;
 }
 
 void xai__talk_forget_head(xai_talk *talk) {
-  if (talk->head.ptr != NULL) xai__wipe(talk->head.ptr, talk->head.len);
+  if (talk->head.ptr != NULL) xai__wipe(talk->head.ptr, talk->head.room);
   xai__buf_deinit(&talk->head);
 }
 

@@ -18,9 +18,10 @@ typedef struct xai_talk {
   xai_http1 answer;
 } xai_talk;
 
-/* authority: host and port for the Host header; path: with its query. XAI_ERR_NOMEM: it is as after deinit. */
+/* authority: host and port for the Host header; path: with its query; coding: for Accept-Encoding, NULL: not a word
+ * of it. XAI_ERR_NOMEM: it is as after deinit. */
 xai_code xai__talk_init(xai_talk *talk, const xai_mem *mem, const xai_exchange_request *request,
-                        const xai_sink *sink, xai_str authority, xai_str path);
+                        const xai_sink *sink, xai_str authority, xai_str path, const char *coding);
 void xai__talk_deinit(xai_talk *talk);
 
 /* Bytes of the whole request. */

@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "xai_curl.h"
+#include "xai_curl_wire.h"
 #include "xai_err.h"
 #include "xai_quiet.h"
 
@@ -30,16 +30,27 @@ static net *net_of(const xai_transport *base) {
   return (net *)(uintptr_t)base;
 }
 
+static uint64_t sooner(uint64_t a, uint64_t b) {
+  return a < b ? a : b;
+}
+
 static uint64_t later(uint64_t from, uint64_t ms) {
   return ms > NEVER - from ? NEVER : from + ms;
 }
 
-/* The moment at which anything is due, told to whoever watches the descriptor. */
+static bool is_due_at_once(const net *self) {
+  return self->resume != NULL || self->wires_resumed != NULL || self->doomed;
+}
+
+/* The moment at which anything of our own is due. */
+static uint64_t net_due(const net *self) {
+  if (is_due_at_once(self)) return 0;
+  return sooner(self->curl_due, sooner(self->watch_due, self->wires_due));
+}
+
+/* ... told to whoever watches the descriptor. */
 static void net_rearm(net *self) {
-  uint64_t due = self->resume != NULL || self->doomed ? 0 : self->curl_due;
-  if (self->watch_due < due) due = self->watch_due;
-  if (self->alarm_due < due) due = self->alarm_due;
-  xai__poll_due(self->poll, due);
+  xai__poll_due(self->poll, sooner(net_due(self), self->alarm_due));
 }
 
 static char *copy_text(const xai_mem *mem, const char *text) {
@@ -351,8 +362,8 @@ static net_exchange *make_exchange(net *self) {
   return NULL;
 }
 
-/* Out of libcurl's hands; a connection in the middle of an answer is closed by that. */
-static void detach(net *self, net_exchange *x) {
+void xai__curl_detach(net_exchange *x) {
+  net *self = x->owner;
   fail_in_callback(x, XAI_ERR_CANCELLED); /* whatever libcurl still calls, the sink hears nothing of it */
   if (x->resuming) forget_resume(x);
   xai__curl_race_drop(x);
@@ -375,25 +386,51 @@ static bool start_afresh(net *self, net_exchange *x, CURLcode result) {
   return xai__curl_set_fresh(x, true) && curl_multi_add_handle(self->multi, x->easy) == CURLM_OK;
 }
 
+/* A descriptor of our own for the connection that libcurl will close. */
+static int take_connection(const net_exchange *x, xai_exchange_end *end) {
+  curl_socket_t fd = CURL_SOCKET_BAD;
+  curl_easy_getinfo(x->easy, CURLINFO_ACTIVESOCKET, &fd);
+  int own = fd != CURL_SOCKET_BAD ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
+  if (own >= 0) return own;
+  *end = (xai_exchange_end){.code = XAI_ERR_CONNECT, .phase = "connect"};
+  if (strerror_r(errno, end->detail, sizeof end->detail) != 0) end->detail[0] = '\0';
+  return -1;
+}
+
+static void finish_connecting(net_exchange *x, CURLcode result) {
+  xai_wire *wire = x->wire;
+  xai_exchange_end end;
+  xai__curl_describe(x, result == CURLE_OK ? CURLE_COULDNT_CONNECT : result, &end);
+  end.sent = false;
+  bool connected = result == CURLE_OK && x->code == XAI_OK;
+  int fd = connected ? take_connection(x, &end) : -1;
+  xai__curl_detach(x);
+  xai__wire_connected(wire, fd, &end);
+}
+
 static void finish(net *self, net_exchange *x, CURLcode result) {
+  if (x->wire != NULL) {
+    finish_connecting(x, result);
+    return;
+  }
   if (start_afresh(self, x, result)) return;
   xai_exchange_end end;
   xai__curl_describe(x, result, &end);
   xai_sink sink = x->sink;
   if (x->tries > 0) xai__sockets_used(&self->sockets, x->local_port);
   self->news = true;
-  detach(self, x);
+  xai__curl_detach(x);
   sink.done(sink.user, &end);
 }
 
-static xai_exchange *net_start(xai_transport *base, const xai_exchange_request *request,
-                               const xai_sink *sink) {
-  net *self = net_of(base);
+static net_exchange *start(net *self, const xai_exchange_request *request, const xai_sink *sink,
+                           xai_wire *wire) {
   if (self->multi == NULL && !make_multi(self)) return NULL;
   net_exchange *x = self->spare != NULL ? take_spare(self) : make_exchange(self);
   if (x == NULL) return NULL;
   x->request = request;
-  x->sink = *sink;
+  x->wire = wire;
+  if (sink != NULL) x->sink = *sink;
   xai__head_init(&x->head, request->max_headers);
   bool trusting = x->by_folder == self->by_folder || xai__curl_set_trust(x);
   if (!trusting || !xai__curl_set_request(x) || curl_multi_add_handle(self->multi, x->easy) != CURLM_OK) {
@@ -402,27 +439,51 @@ static xai_exchange *net_start(xai_transport *base, const xai_exchange_request *
   }
   link_active(self, x);
   xai__curl_limit(x);
-  xai__curl_limit_upload(x);
+  if (wire == NULL) xai__curl_limit_upload(x);
+  return x;
+}
+
+net_exchange *xai__curl_connect(net *self, const xai_exchange_request *request, xai_wire *wire) {
+  return start(self, request, NULL, wire);
+}
+
+static xai_exchange *net_start(xai_transport *base, const xai_exchange_request *request,
+                               const xai_sink *sink) {
+  net *self = net_of(base);
+  bool fits = xai__wire_fits(self, request);
+  void *started =
+    fits ? (void *)xai__wire_start(self, request, sink) : (void *)start(self, request, sink, NULL);
   net_rearm(self);
-  return (xai_exchange *)(void *)x;
+  return started;
+}
+
+static xai_wire *wire_of(xai_exchange *exchange) {
+  return *(net_kind *)(void *)exchange == NET_WIRE ? (xai_wire *)(void *)exchange : NULL;
 }
 
 static void net_cancel(xai_transport *base, xai_exchange *exchange) {
   net *self = net_of(base);
+  xai_wire *wire = wire_of(exchange);
   xai_quiet quiet = xai__quiet_begin();
-  detach(self, (net_exchange *)(void *)exchange);
+  if (wire != NULL) xai__wire_cancel(wire);
+  else xai__curl_detach((net_exchange *)(void *)exchange);
   xai__quiet_end(&quiet);
   net_rearm(self);
 }
 
 /* libcurl hands out what it holds at once when unpaused, so that has to wait for a step. */
-static void net_resume(xai_transport *base, xai_exchange *exchange) {
-  net *self = net_of(base);
-  net_exchange *x = (net_exchange *)(void *)exchange;
+static void resume(net_exchange *x) {
   if (!x->paused || x->resuming) return;
   x->resuming = true;
-  x->resume = self->resume;
-  self->resume = x;
+  x->resume = x->owner->resume;
+  x->owner->resume = x;
+}
+
+static void net_resume(xai_transport *base, xai_exchange *exchange) {
+  net *self = net_of(base);
+  xai_wire *wire = wire_of(exchange);
+  if (wire != NULL) xai__wire_resume(wire);
+  else resume((net_exchange *)(void *)exchange);
   net_rearm(self);
 }
 
@@ -457,6 +518,15 @@ static bool is_of_a_race(net *self, int fd) {
   return false;
 }
 
+/* Our own sockets; those of libcurl are moved to the front. How many are left. */
+static size_t serve_wires(net *self, xai_poll_ready *ready, size_t count) {
+  size_t left = 0;
+  xai__wire_resume_all(self);
+  for (size_t i = 0; i < count; i++)
+    if (!xai__wire_ready(self, &ready[i])) ready[left++] = ready[i];
+  return left;
+}
+
 static CURLMcode serve(net *self, const xai_poll_ready *ready, size_t count) {
   CURLMcode result = CURLM_OK;
   for (size_t i = 0; i < count && result == CURLM_OK; i++) {
@@ -482,7 +552,9 @@ static void collect(net *self) {
 
 /* Only after the sockets were served: a program that was busy elsewhere must not lose what happened meanwhile. */
 static void end_overdue(net *self) {
-  uint64_t now = self->watch_due == NEVER ? 0 : xai__poll_now();
+  if (sooner(self->watch_due, self->wires_due) == NEVER) return;
+  uint64_t now = xai__poll_now();
+  xai__wire_end_mute(self, now);
   if (now < self->watch_due) return;
   self->watch_due = NEVER;
   xai_quiet quiet = xai__quiet_begin();
@@ -497,6 +569,7 @@ static void end_overdue(net *self) {
 static void end_doomed(net *self) {
   if (!self->doomed) return;
   self->doomed = false;
+  xai__wire_end_unwatched(self);
   for (net_exchange *x = self->active, *next; x != NULL; x = next) {
     next = x->next;
     if (x->code != XAI_OK) finish(self, x, CURLE_OUT_OF_MEMORY);
@@ -513,8 +586,21 @@ static void start_over(net *self) {
   end_multi(self);
 }
 
-static CURLMcode turn(net *self, const xai_poll_ready *ready, size_t count) {
-  if (self->multi == NULL) return CURLM_OK; /* nothing is in flight */
+/* Is there anything for libcurl? */
+static bool has_curl_work(const net *self) {
+  if (self->resume != NULL || self->doomed || self->curl_due == 0) return true;
+  return self->curl_due != NEVER && self->curl_due <= xai__poll_now();
+}
+
+static bool has_work(const net *self) {
+  return self->wires_resumed != NULL || has_curl_work(self);
+}
+
+static CURLMcode turn_curl(net *self, const xai_poll_ready *ready, size_t count) {
+  if (self->multi == NULL) { /* it has nothing in flight */
+    end_doomed(self);
+    return CURLM_OK;
+  }
   xai_quiet quiet = xai__quiet_begin();
   unpause_all(self);
   CURLMcode result = serve(self, ready, count);
@@ -526,9 +612,9 @@ static CURLMcode turn(net *self, const xai_poll_ready *ready, size_t count) {
   return result;
 }
 
-static bool has_work(const net *self) {
-  if (self->resume != NULL || self->doomed || self->curl_due == 0) return true;
-  return self->curl_due != NEVER && self->curl_due <= xai__poll_now();
+static CURLMcode turn(net *self, xai_poll_ready *ready, size_t count) {
+  count = serve_wires(self, ready, count);
+  return count > 0 || has_curl_work(self) ? turn_curl(self, ready, count) : CURLM_OK;
 }
 
 static xai_code net_step(xai_transport *base, uint64_t now, uint32_t wait_ms) {
@@ -566,10 +652,9 @@ static int net_fd(const xai_transport *base) {
 static int64_t net_timeout(const xai_transport *base, uint64_t now) {
   const net *self = net_of(base);
   (void)now; /* libcurl's timers run on the system's clock, whatever the client's may be */
-  if (self->resume != NULL || self->doomed) return 0;
-  uint64_t due = self->curl_due < self->watch_due ? self->curl_due : self->watch_due;
+  uint64_t due = net_due(self);
   if (due == NEVER) return -1;
-  uint64_t real = xai__poll_now();
+  uint64_t real = due == 0 ? 0 : xai__poll_now();
   return due > real ? (int64_t)(due - real) : 0;
 }
 
@@ -584,11 +669,15 @@ static void abandon(net *self) {
     xai__free(&self->mem, x, sizeof *x);
   }
   while (self->spare != NULL) xai__free(&self->mem, take_spare(self), sizeof *self->spare);
+  xai__wire_free_all(self);
+  xai__links_abandon(&self->links);
 }
 
 static void close_all(net *self) {
   xai_quiet quiet = xai__quiet_begin();
-  while (self->active != NULL) detach(self, self->active);
+  xai__wire_free_all(self);
+  xai__links_deinit(&self->links);
+  while (self->active != NULL) xai__curl_detach(self->active);
   while (self->spare != NULL) destroy(take_spare(self));
   end_multi(self);
   xai__quiet_end(&quiet);
@@ -622,6 +711,7 @@ static bool copy_config(net *self, const xai_config *config) {
 static bool open_multi(net *self, const xai_config *config) {
   xai__sockets_init(&self->sockets, &self->mem);
   self->poll = xai__poll_new(&self->mem);
+  xai__links_init(&self->links, &self->mem, self->poll);
   self->most = config->max_connections < INT_MAX ? (long)config->max_connections : INT_MAX;
   return self->poll != NULL && make_multi(self);
 }
@@ -637,7 +727,7 @@ xai_transport *xai__transport_curl_new(const xai_mem *mem, const xai_config *con
     self->base.ops = &net_ops;
     self->mem = xai__mem(mem);
     self->process = getpid();
-    self->curl_due = self->watch_due = self->alarm_due = NEVER;
+    self->curl_due = self->watch_due = self->alarm_due = self->wires_due = NEVER;
     if (copy_config(self, config) && open_multi(self, config)) return &self->base;
     net_free(&self->base);
   }

@@ -67,7 +67,7 @@ static xai_exchange *host_start(xai_transport *base, const xai_exchange_request 
   if (x == NULL) return NULL;
   x->connect_due = NEVER;
   xai_str path = xai_str_of(request->url + self->path_at);
-  if (xai__talk_init(&x->talk, &self->mem, request, sink, self->authority, path) != XAI_OK) {
+  if (xai__talk_init(&x->talk, &self->mem, request, sink, self->authority, path, "identity") != XAI_OK) {
     destroy(self, x);
     return NULL;
   }

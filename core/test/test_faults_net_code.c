@@ -49,6 +49,14 @@ static const coding codings[] = {{"gzip", gzipped, sizeof gzipped},
                                  {"zstd", zstded, sizeof zstded}};
 enum { CODINGS = sizeof codings / sizeof *codings };
 
+/* Nobody asks a neighbour to pack: plain HTTP goes over libcurl, which can unpack, only where connections are
+ * limited. */
+static xai_config unpacking_config(void) {
+  xai_config config = net_config();
+  config.max_connections = 8;
+  return config;
+}
+
 /* The answer of such a header and such bytes to a call. */
 static net_call answer_coded(const char *name, const void *bytes, size_t len, bool stream, char **request) {
   char head[200];
@@ -56,7 +64,8 @@ static net_call answer_coded(const char *name, const void *bytes, size_t len, bo
   const lb_step script[] = {READ, WRITE(head), {LB_WRITE, bytes, len, 0}, AWAIT_EOF};
   const lb_step *const scripts[] = {script};
   lb_server *s = lb_start(scripts, 1);
-  xai_client *client = net_open(s);
+  xai_config config = unpacking_config();
+  xai_client *client = net_open_at(&config, NULL, s->port);
   net_call c;
   net_ask(client, &c, stream);
   CHECK_INT(lb_seen(s, LB_REQUESTS), 1);
@@ -112,6 +121,25 @@ static void F38_used_and_not_announced(void) {
   }
   net_call c = answer_coded("x-unheard-of", "abc", 3, false, NULL);
   CHECK_CALL(c, "failed", "unknown", XAI_ERR_HTTP);
+}
+
+static void F38_a_neighbour_is_not_asked_and_may_not(void) {
+  for (int stream = 0; stream < 2; stream++) {
+    const lb_step script[] = {
+      READ, WRITE(JSON_HEAD "Content-Encoding: gzip\r\nContent-Length: 5\r\n\r\nabcde"), AWAIT_EOF};
+    const lb_step *const scripts[] = {script};
+    lb_server *s = lb_start(scripts, 1);
+    xai_client *client = net_open(s);
+    net_call c;
+    net_ask(client, &c, stream);
+    char *request = lb_request(s);
+    CHECK(strstr(request, "Accept-Encoding") == NULL);
+    CHECK_CALL(c, "failed", "unknown", XAI_ERR_HTTP);
+    CHECK_HAS(c.error.message, "encoding");
+    free(request);
+    xai_client_free(client);
+    lb_stop(s);
+  }
 }
 
 static void F38_the_header_lies(void) {
@@ -199,7 +227,7 @@ static void stop_a_bomb(const char *name, char *bomb, size_t len) {
   lb_server *s = lb_start(scripts, 1);
   check_heap heap = {0, 0, 0, 0, 0};
   struct rusage before, after;
-  xai_config config = net_config();
+  xai_config config = unpacking_config();
   config.mem = check_heap_mem(&heap);
   config.limits.max_response = LIMIT;
   getrusage(RUSAGE_SELF, &before);
@@ -245,6 +273,7 @@ int main(void) {
   RUN(F38_announced_and_right);
   RUN(F38_announced_and_not_used);
   RUN(F38_used_and_not_announced);
+  RUN(F38_a_neighbour_is_not_asked_and_may_not);
   RUN(F38_the_header_lies);
   RUN(F38_cut_in_the_middle);
   RUN(F38_bytes_after_the_end);
