@@ -2,7 +2,8 @@
 -- SPDX-License-Identifier: MIT
 --
 -- A row: name, unit, figure (which line of a subject's output), goal (a test of ours and the others, with its words),
--- subjects: { who, command }. $SMALL, $FLAT(n) and $RATE stand for base URLs of the load server.
+-- subjects: { who, command }. $SMALL, $FLAT(n) and $RATE stand for base URLs of the load server, $SECURE
+-- and $TLS(n) for those of the one with TLS; $BENCH_... is the environment's.
 local function most(limit, unit)
   return { text = ("<= %g %s"):format(limit, unit), met = function(ours) return ours <= limit end }
 end
@@ -111,14 +112,35 @@ row("1,000 streams over TLS: memory a stream, C", "KiB", "kib", most(72, "KiB"),
 row("... CPU to open one", "ms", "open_ms", most(2, "ms"), {
   { "xai", "build/bench/ours slow $TLS(1) 1000 3" }, { "libcurl", "build/bench/curl slow $TLS(1) 1000 3" } }, slow)
 row("process start to first answer, C", "ms", "ms", most(9, "ms"), {
-  { "xai", "build/bench/cold 15 build/bench/ours first $SMALL 1" },
-  { "libcurl", "build/bench/cold 15 build/bench/curl first $SMALL 1" },
-  { "curl(1)", "build/bench/cold 15 curl -s -d {} $SMALL/responses" },
+  { "xai", "build/bench/cold 31 build/bench/ours first $SMALL 1" },
+  { "libcurl", "build/bench/cold 31 build/bench/curl first $SMALL 1" },
+  { "curl(1)", "build/bench/cold 31 curl -s -d {} $SMALL/responses" },
   { "openai-node", "build/bench/cold 5 " .. peer "load.mjs openai cold $SMALL" } })
-row("require \"xai\", lua5.4", "ms", "ms", nil, {
-  { "xai", "build/bench/cold 15 lua5.4 bench/load/ours.lua require" },
-  { "lua5.4 alone", "build/bench/cold 15 lua5.4 -v" } })
-row("resident after require and a client, lua5.4", "MiB", "mib", most(13, "MiB"), {
-  { "xai", "build/bench/cold 5 lua5.4 bench/load/ours.lua require" } })
+row("... lua5.4", "ms", "ms", nil, { { "xai", "build/bench/cold 31 lua5.4 bench/load/ours.lua first $SMALL" } })
+for _, lua in ipairs { "lua5.4", "lua5.3", "luajit" } do
+  row('require "xai", beyond ' .. lua .. " alone", "ms", "beyond_ms", most(1, "ms"), {
+    { "xai", ("build/bench/cold 31 %s -e 'require \"xai\"' --beyond %s -e ''"):format(lua, lua) } })
+end
+local asked = "env XAI_API_KEY=xai-benchmark XAI_BASE_URL=$SMALL build/bench/cold 31 "
+row("xai ask, from its start to its end", "ms", "ms", most(15, "ms"), {
+  { "xai", asked .. "luajit bin/xai ask Tides?" }, { "xai by lua5.4", asked .. "lua5.4 bin/xai ask Tides?" },
+  { "curl(1)", "build/bench/cold 31 curl -s -d {} $SMALL/responses" },
+  { "openai-node", "build/bench/cold 5 " .. peer "load.mjs openai cold $SMALL" } })
+-- Each believes the authorities of a whole system and one more: xai as it finds them on a system, in a folder beside the
+-- bundle; the peers in the bundle.
+local found = "env -u BENCH_CA SSL_CERT_FILE=$BENCH_CA SSL_CERT_DIR=$BENCH_CA_FOLDER "
+row("process start to first answer over TLS, C", "ms", "ms", most(18, "ms"), {
+  { "xai", found .. "build/bench/cold 31 build/bench/ours first $SECURE 1" },
+  { "xai, bundle alone", "build/bench/cold 15 build/bench/ours first $SECURE 1" },
+  { "libcurl, bundle", "build/bench/cold 15 build/bench/curl first $SECURE 1" },
+  { "curl(1), bundle",
+    "build/bench/cold 15 curl -s --cacert $BENCH_CA --capath /nonexistent -d {} $SECURE/responses" },
+  { "openai-node", "env NODE_EXTRA_CA_CERTS=$BENCH_CA build/bench/cold 5 " .. peer "load.mjs openai cold $SECURE" } })
+row("... lua5.4", "ms", "ms", nil, {
+  { "xai", found .. "build/bench/cold 31 lua5.4 bench/load/ours.lua first $SECURE" } })
+row("... CPU to open a further connection, C", "ms", "open_ms", most(2, "ms"), {
+  { "xai", found .. "build/bench/ours slow $TLS(1) 1000 3" } }, slow)
+row("resident after require and one call, lua5.4", "MiB", "mib", most(13, "MiB"), {
+  { "xai", "build/bench/cold 5 lua5.4 bench/load/ours.lua first $SMALL" } })
 
 return rows

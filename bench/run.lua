@@ -11,6 +11,7 @@ local port, tls_port = assert(os.getenv "BENCH_PORT"), os.getenv "BENCH_TLS_PORT
 
 local function with_urls(command)
   local base = "http://127.0.0.1:" .. port
+  command = command:gsub("%$SECURE", ("https://localhost:%s/small/v1"):format(tls_port))
   command = command:gsub("%$SMALL", base .. "/small/v1"):gsub("%$FLAT%((%d+)%)", base .. "/flat/%1/v1")
   command = command:gsub("%$RATE%((%d+)%)", base .. "/rate/%1/1000000/v1")
   return (command:gsub("%$TLS%((%d+)%)", ("https://localhost:%s/rate/%%1/1000000/v1"):format(tls_port)))

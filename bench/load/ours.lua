@@ -5,7 +5,7 @@
 --   lua ours.lua streams BASE STREAMS   -> cpu_us (an event), the text of each delta taken
 --   lua ours.lua tables BASE STREAMS    -> cpu_us (an event), type and text of each taken from its table
 --   lua ours.lua slow BASE STREAMS SECONDS -> kib (a stream)
---   lua ours.lua require                -> kib (resident, after require and one client)
+--   lua ours.lua first BASE             one answer, and out
 local xai = require "xai"
 
 local what, base, count, seconds = arg[1], arg[2], tonumber(arg[3]), tonumber(arg[4])
@@ -93,10 +93,8 @@ function run.slow()
   end)
 end
 
-function run.require()
-  base = "http://127.0.0.1:9/v1"
-  client()
-  figure("kib", resident_kib())
+function run.first()
+  assert(client():respond(BODY))
 end
 
 run[what]()
