@@ -200,7 +200,7 @@ static size_t format_short(char *to, double value) {
 
 size_t xai__json_format_real(char *to, double value, bool bare) {
   size_t len = 0;
-  bool whole = fabs(value) < 9007199254740992.0 && value == floor(value);
+  bool whole = fabs(value) < 9007199254740992.0 && value == (double)(int64_t)value;
   if (whole && signbit(value)) to[len++] = '-';
   if (whole) len += xai__json_format_int(to + len, (int64_t)fabs(value));
   else if ((len = format_short(to, value)) == 0) len = format_digits(to, value);
