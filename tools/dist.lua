@@ -169,8 +169,8 @@ local parts = { ([[
  *
  * Made by `make dist` from the sources in core/src; change those. Built as C11, also for a program in C++.
  *
- *   cc -std=c11 main.c xai.c -lcurl -lm
- *   cc -std=c11 -DXAI_PCRE2=1 main.c xai.c -lcurl -lpcre2-8 -lm
+ *   cc -std=c11 main.c xai.c -lcurl
+ *   cc -std=c11 -DXAI_PCRE2=1 main.c xai.c -lcurl -lpcre2-8
  *
  * Of the patterns in JSON Schemas PCRE2 matches all. Without it those that look ahead or behind, refer back to a group
  * or name a property of Unicode, "\p{...}", are an error of xai_schema_compile that says so.

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: MIT
 set -euo pipefail
 
-stage=$PWD/build/stage rocks=$PWD/build/rocks
+stage=$PWD/build/stage
 probe='local xai = require "xai"; assert(xai.new { api_key = "xai-probe" }):close(); print(require("xai.json").encode { 1 })'
 
 fail() {
@@ -28,28 +28,40 @@ probe_c() {
   echo "ok      $source with the installed library"
 }
 
-# The pair of files, as an engine takes it: C11 by two compilers, and a C++ program around the header.
-probe_dist() {
-  make -s --no-print-directory dist
-  cp build/dist/xai.[ch] examples/c/engine_tick.c "$stage-dist"
-  local libs flags
-  libs=$(pkg-config --libs libcurl libpcre2-8) flags=$(pkg-config --cflags libcurl libpcre2-8)
-  (
-    cd "$stage-dist"
-    for compiler in gcc clang; do
-      # shellcheck disable=SC2086
-      $compiler -std=c11 -O1 -Wall -Wextra -Werror $flags -I. -o engine_tick engine_tick.c xai.c $libs -lm
-    done
-    printf '#include "xai.h"\nint main() { return xai_str_of("x").len == 1 ? 0 : 1; }\n' >main.cpp
-    # shellcheck disable=SC2086
-    gcc -std=c11 -O1 $flags -c xai.c && g++ -std=c++11 -Wall -Wextra -Werror -o engine main.cpp xai.o $libs && ./engine
-    if nm xai.o | grep ' [TDBRV] ' | grep -v ' xai_'; then exit 1; fi # every name it shows is ours
-  ) || fail "xai.c and xai.h do not build or show strange names"
-  tools/with_sim.sh "$stage-dist/engine_tick" | grep -q . || fail "the engine's tick is silent"
-  echo "ok      xai.c and xai.h, in C11 and under C++"
+# only KIND PREFIX FILE: every name of that kind which the file shows begins so.
+only() {
+  local strange
+  strange=$(nm "$1" --defined-only "$3" | awk -v prefix="$2" '$2 ~ /^[TDBRVW]$/ && index($3, prefix) != 1 { print $3 }')
+  [[ -z $strange ]] || fail "$3 shows $(head -3 <<<"$strange" | tr '\n' ' ')"
 }
 
-rm -rf "$stage" "$rocks" "$stage-dist"
+probe_names() {
+  only -D xai_ build/libxai.so
+  for module in build/*/xai/core.so; do only -D luaopen_ "$module"; done
+  echo "ok      what libxai.so and the modules show"
+}
+
+# The pair of files, as an engine takes it: with libcurl and nothing else, in C11 by two compilers and in a C++ program.
+probe_dist() {
+  make -s --no-print-directory dist
+  cp build/dist/xai.[ch] examples/c/engine_tick.c tools/dist_probe.c "$stage-dist"
+  (
+    cd "$stage-dist"
+    cc xai.c engine_tick.c -o engine_tick -lcurl
+    for compiler in gcc clang; do
+      $compiler -std=c11 -O1 -Wall -Wextra -Werror -I. -o probe dist_probe.c xai.c -lcurl && ./probe
+    done
+    # shellcheck disable=SC2046
+    cc -std=c11 -DXAI_PCRE2=1 $(pkg-config --cflags libpcre2-8) -o probe dist_probe.c xai.c -lcurl -lpcre2-8 && ./probe all
+    cp dist_probe.c main.cpp
+    gcc -std=c11 -O1 -c xai.c && g++ -std=c++11 -Wall -Wextra -Werror -o engine main.cpp xai.o -lcurl && ./engine
+  )
+  only -g xai_ "$stage-dist/xai.o"
+  tools/with_sim.sh "$stage-dist/engine_tick" | grep -q . || fail "the engine's tick is silent"
+  echo "ok      xai.c and xai.h with libcurl alone, in C11 and C++"
+}
+
+rm -rf "$stage" "$stage-dist"
 mkdir -p "$stage-dist"
 make -s --no-print-directory install PREFIX="$stage" DESTDIR=
 probe_lua lua5.4 5.4 "$stage"
@@ -60,19 +72,9 @@ PATH=$PWD/build/bin:$PATH probe_c
   fail "the installed command is silent"
 echo "ok      the installed command"
 make -s --no-print-directory uninstall PREFIX="$stage" DESTDIR=
+probe_names
 PATH=$PWD/build/bin:$PATH probe_dist
 left=$(find "$stage" ! -type d)
 [[ -z $left ]] || fail "uninstall left $left"
 
-# Debian's luarocks knows no LuaJIT: it is 5.1 with other headers.
-rock() {
-  local version=$1
-  shift
-  luarocks --lua-version "$version" make --deps-mode=none --tree "$rocks" "$@" >build/log/rock-"$version".log 2>&1 ||
-    { cat build/log/rock-"$version".log; fail "luarocks make failed for $version"; }
-}
-
-mkdir -p build/log
-rock 5.4 && probe_lua lua5.4 5.4 "$rocks"
-rock 5.3 && probe_lua lua5.3 5.3 "$rocks"
-rock 5.1 LUA_INCDIR="$(pkg-config --variable=includedir luajit)" && probe_lua luajit 5.1 "$rocks"
+tools/package_rocks.sh
