@@ -266,6 +266,9 @@ dist: ## the library as two files for engines: build/dist/xai.c and xai.h
 	@mkdir -p $(B)/dist
 	$(Q)lua5.4 tools/dist.lua $(B)/dist
 
+rock: ## this version as a source rock, for luarocks install anywhere: build/rock/xai-X.Y.Z-1.src.rock
+	@tools/rock.sh $(B)/rock
+
 clean: ## remove what was built, by luarocks too
 	rm -rf build xai core/src/*.o lua/c/*.o
 
@@ -273,7 +276,7 @@ help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
 
 .PHONY: all lib modules env deps demo test test-c simulate spec faults tsan examples check asan valgrind fuzz fuzz-run coverage interop \
-        bench lint format package dist install uninstall clean help
+        bench lint format package dist rock install uninstall clean help
 .PHONY: callgrind nomem torture torture-run prepare prepare-asan prepare-fuzz soak
 .SECONDARY:
 -include $(wildcard $(B)/*/*.d)

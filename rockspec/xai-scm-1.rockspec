@@ -24,8 +24,15 @@ dependencies = {
   "argparse >= 0.7"
 }
 
+test_dependencies = {
+  "busted >= 2.0",
+  "lua-cjson >= 2.1"
+}
+
+-- libcurl 7.85 and PCRE2 10.34 or later, with their headers (Debian: libcurl4-openssl-dev, libpcre2-dev). The headers are
+-- where the compiler looks, which LuaRocks does not know on Debian; it looks for what comes with them.
 external_dependencies = {
-  CURL = { library = "curl" },   -- the headers are where the compiler looks, which LuaRocks does not know on Debian
+  CURL = { library = "curl" },
   PCRE2 = { library = "pcre2-8" }
 }
 
@@ -214,4 +221,10 @@ build = {
   install = {
     bin = { "bin/xai" }
   }
+}
+
+-- The specs, on what is installed: `luarocks test` after `luarocks make`.
+test = {
+  type = "command",
+  script = "spec/installed.lua"
 }
