@@ -56,6 +56,7 @@ build = {
         "core/src/xai_curl_race.c",
         "core/src/xai_curl_setup.c",
         "core/src/xai_curl_trust.c",
+        "core/src/xai_curl_wire.c",
         "core/src/xai_decimal.c",
         "core/src/xai_door.c",
         "core/src/xai_equal.c",
@@ -86,6 +87,7 @@ build = {
         "core/src/xai_lane.c",
         "core/src/xai_limiter.c",
         "core/src/xai_line.c",
+        "core/src/xai_links.c",
         "core/src/xai_log.c",
         "core/src/xai_log_call.c",
         "core/src/xai_mem.c",
@@ -118,6 +120,7 @@ build = {
         "core/src/xai_secret.c",
         "core/src/xai_sockets.c",
         "core/src/xai_sse.c",
+        "core/src/xai_talk.c",
         "core/src/xai_timers.c",
         "core/src/xai_transport_curl.c",
         "core/src/xai_transport_host.c",
@@ -154,8 +157,10 @@ build = {
     ["xai.cli.words"] = "lua/xai/cli/words.lua",
     ["xai.client"] = "lua/xai/client.lua",
     ["xai.conversation"] = "lua/xai/conversation.lua",
+    ["xai.cqueues"] = "lua/xai/cqueues.lua",
     ["xai.error"] = "lua/xai/error.lua",
     ["xai.extract"] = "lua/xai/extract.lua",
+    ["xai.frame"] = "lua/xai/frame.lua",
     ["xai.hosted"] = "lua/xai/hosted.lua",
     ["xai"] = "lua/xai/init.lua",
     ["xai.json"] = "lua/xai/json.lua",
@@ -209,7 +214,9 @@ build = {
     ["xai.sim.wire"] = "lua/xai/sim/wire.lua",
     ["xai.sim.work"] = "lua/xai/sim/work.lua",
     ["xai.sse"] = "lua/xai/sse.lua",
-    ["xai.stream"] = "lua/xai/stream.lua"
+    ["xai.stream"] = "lua/xai/stream.lua",
+    ["xai.threads"] = "lua/xai/threads.lua",
+    ["xai.uv"] = "lua/xai/uv.lua"
   },
   install = {
     bin = { "bin/xai" }
