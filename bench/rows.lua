@@ -126,8 +126,8 @@ row("xai ask, from its start to its end", "ms", "ms", most(15, "ms"), {
   { "xai", asked .. "luajit bin/xai ask Tides?" }, { "xai by lua5.4", asked .. "lua5.4 bin/xai ask Tides?" },
   { "curl(1)", "build/bench/cold 31 curl -s -d {} $SMALL/responses" },
   { "openai-node", "build/bench/cold 5 " .. peer "load.mjs openai cold $SMALL" } })
--- Each believes the authorities of a whole system and one more: xai as it finds them on a system, in a folder beside the
--- bundle; the peers in the bundle.
+-- Each believes the authorities of a whole system and one more: xai as it finds them on a system, in a folder beside
+-- the bundle; the peers in the bundle.
 local found = "env -u BENCH_CA SSL_CERT_FILE=$BENCH_CA SSL_CERT_DIR=$BENCH_CA_FOLDER "
 row("process start to first answer over TLS, C", "ms", "ms", most(18, "ms"), {
   { "xai", found .. "build/bench/cold 31 build/bench/ours first $SECURE 1" },

@@ -168,7 +168,8 @@ static void a_client_that_asked_the_bundle_goes_on_with_it(void) {
   tls_identity identity = tls_make(&wish);
   tls_server server;
   tls_server_init(&server, &identity);
-  server.answer = OK_WHOLE;
+  server.answer =
+    JSON_HEAD "Content-Length: 132\r\nConnection: close\r\n\r\n" WHOLE; /* so each call connects */
   lb_server *s = lb_start_serving(tls_serve, &server);
   char base[64];
   snprintf(base, sizeof base, "https://127.0.0.1:%d/v1", s->port);
@@ -180,11 +181,10 @@ static void a_client_that_asked_the_bundle_goes_on_with_it(void) {
   for (int i = 0; i < 2; i++) net_start(client, &calls[i], net_request("/responses", "{}", false));
   for (int i = 0; i < 2; i++) net_run(client, &calls[i]);
   CHECK_INT(lb_seen(s, LB_CONNECTIONS), 4);
-  for (int i = 0; i < 3; i++) net_start(client, &calls[i], net_request("/responses", "{}", false));
-  for (int i = 0; i < 3; i++) net_run(client, &calls[i]);
+  net_ask(client, &calls[2], false);
   for (int i = 0; i < 3; i++) CHECK_CALL(calls[i], "complete", "answered", XAI_OK);
   CHECK_INT(lb_seen(s, LB_CONNECTIONS), 5);
-  CHECK_INT(lb_seen(s, LB_REQUESTS), 5);
+  CHECK_INT(lb_seen(s, LB_REQUESTS), 3);
   xai_client_free(client);
   unsetenv("SSL_CERT_FILE");
   unsetenv("SSL_CERT_DIR");
