@@ -644,6 +644,9 @@ XAI_API size_t xai_call_place(const xai_client *client, xai_call_id call);
 /* The response so far as the API's own object, or NULL. Borrowed until the next step, next or cancel. */
 XAI_API const xai_json *xai_call_response(xai_client *client, xai_call_id call);
 
+/* Its text so far: the text of the events taken, joined; empty when there is none. Borrowed likewise. */
+XAI_API xai_str xai_call_text(xai_client *client, xai_call_id call);
+
 typedef enum xai_event_type {
   XAI_EVENT_TEXT,      /* more of the answer's text, in whole characters                     */
   XAI_EVENT_REASONING, /* more of the reasoning text or summary                              */
@@ -651,7 +654,8 @@ typedef enum xai_event_type {
   XAI_EVENT_ARGUMENTS, /* more of a function call's arguments                                */
   XAI_EVENT_API,       /* any other event of the API, known or not: see name and data        */
   XAI_EVENT_RETRY,     /* an attempt failed and another will follow; see retry               */
-  XAI_EVENT_END        /* the last event of a call; see result                               */
+  XAI_EVENT_END,       /* the last event of a call; see result                               */
+  XAI_EVENT_READY      /* only of a call told of by xai_call_announce: it has events         */
 } xai_event_type;
 
 typedef enum xai_outcome {
@@ -739,6 +743,14 @@ typedef struct xai_event {
  * that is not taken holds back its call's socket, so memory stays bounded. Everything in it is borrowed
  * until the next call of next, step, cancel or free. */
 XAI_API xai_code xai_client_next(xai_client *client, xai_event *event);
+
+/* For a call with a reader of its own, which wants all that has come at once: while `on`, xai_client_next gives none of
+ * its events, END included, but says XAI_EVENT_READY when it has some, once; xai_call_next takes them. When that gives
+ * XAI_MORE all are taken, and another READY follows with the next. What is not taken holds back the call's socket. */
+XAI_API void xai_call_announce(xai_client *client, xai_call_id call, bool on);
+/* The next event of one call, whether announced or held or neither: XAI_OK, or XAI_MORE when it has none now or has
+ * ended. Otherwise as xai_client_next. */
+XAI_API xai_code xai_call_next(xai_client *client, xai_call_id call, xai_event *event);
 
 /* A header of the last answer of the call that END was just delivered for; name in any case. Empty when
  * absent, with stars where it spells the key. Borrowed like the event. */

@@ -36,6 +36,8 @@ typedef struct slot {
   bool is_ready;        /* in the ready queue                                   */
   bool is_touched;      /* in the touched list                                  */
   bool is_held;         /* the caller wants no events of it now: never ready    */
+  bool is_announced;    /* xai_client_next says only that there are some        */
+  bool is_told;         /* ... has said so, and they are not all taken          */
   uint64_t timer_at;    /* earliest promise to look, UINT64_MAX: none           */
   uint64_t drain_until; /* the rest of a complete answer may come until here    */
   xai_log_mark told;    /* to the log                                           */
@@ -138,7 +140,7 @@ static slot *take_slot(xai_client *client, xai_error *err) {
   slot *s = client->first_free;
   client->first_free = s->next_free;
   s->next_free = NULL;
-  s->is_held = false;
+  s->is_held = s->is_announced = s->is_told = false;
   s->told = (xai_log_mark){0};
   s->drain_until = UINT64_MAX; /* timer_at stays: a promise of the slot's last call still holds */
   return s;
@@ -157,7 +159,7 @@ static void release(slot *s) {
 
 static void push_ready(slot *s) {
   xai_client *client = s->client;
-  if (s->is_ready || s->is_held) return;
+  if (s->is_ready || s->is_held || s->is_told) return;
   s->is_ready = true;
   s->next_ready = NULL;
   if (client->last_ready != NULL) client->last_ready->next_ready = s;
@@ -639,7 +641,7 @@ void xai_call_cancel(xai_client *client, xai_call_id id) {
   slot *s = slot_of(client, id);
   if (s != NULL) {
     read_clock(client);
-    s->is_held = false;
+    s->is_held = s->is_told = false;
     xai__call_cancel(s->call, client->now);
     refresh(s);
     call_up(client);
@@ -663,6 +665,21 @@ void xai_call_hold(xai_client *client, xai_call_id id, bool hold) {
   xai__door_leave(&client->door);
 }
 
+static void announce_call(xai_client *client, xai_call_id id, bool on) {
+  slot *s = slot_of(client, id);
+  if (s == NULL || s->call->state == CALL_TAKEN) return;
+  s->is_announced = on;
+  s->is_told = false;
+  if (xai__call_ready(s->call)) push_ready(s);
+  arm(client);
+}
+
+void xai_call_announce(xai_client *client, xai_call_id id, bool on) {
+  if (xai__door_enter_here(&client->door, NULL) != XAI_OK) return;
+  announce_call(client, id, on);
+  xai__door_leave(&client->door);
+}
+
 size_t xai_call_place(const xai_client *client, xai_call_id id) {
   slot *s = slot_of(client, id);
   return s != NULL ? xai__limiter_place(&s->call->ticket) : 0;
@@ -674,6 +691,15 @@ const xai_json *xai_call_response(xai_client *client, xai_call_id id) {
   const xai_json *response = s != NULL ? xai__call_response(s->call) : NULL;
   xai__door_leave(&client->door);
   return response;
+}
+
+xai_str xai_call_text(xai_client *client, xai_call_id id) {
+  xai_str text = {"", 0};
+  if (xai__door_enter(&client->door, NULL) != XAI_OK) return text;
+  slot *s = slot_of(client, id);
+  if (s != NULL) text = xai__answer_text(&s->call->answer);
+  xai__door_leave(&client->door);
+  return text;
 }
 
 /* ---- events */
@@ -695,16 +721,40 @@ static void after_pull(xai_client *client, slot *s, const xai_event *event) {
   if (!xai__door_is_copied(&client->door)) refresh(s); /* may touch a connection */
 }
 
+static xai_code pull(xai_client *client, slot *s, xai_event *event) {
+  xai_code code = xai__call_next(s->call, client->now, event);
+  event->call = id_of(s);
+  after_pull(client, s, code == XAI_OK ? event : NULL);
+  return code;
+}
+
+static void tell(slot *s, xai_event *event) {
+  s->is_told = true;
+  *event = (xai_event){.type = XAI_EVENT_READY, .call = id_of(s), .user = s->call->request.user};
+}
+
 static xai_code next_event(xai_client *client, xai_event *event) {
   let_go(client);
   slot *s;
   while ((s = pop_ready(client)) != NULL) {
     if (s->call == NULL) continue;
-    xai_code code = xai__call_next(s->call, client->now, event);
-    event->call = id_of(s);
-    after_pull(client, s, code == XAI_OK ? event : NULL);
-    if (code == XAI_OK) return XAI_OK;
+    if (!s->is_announced) {
+      if (pull(client, s, event) == XAI_OK) return XAI_OK;
+    } else if (xai__call_ready(s->call)) {
+      tell(s, event);
+      return XAI_OK;
+    }
   }
+  return XAI_MORE;
+}
+
+static xai_code next_of_call(xai_client *client, xai_call_id id, xai_event *event) {
+  let_go(client);
+  slot *s = slot_of(client, id);
+  if (s == NULL || s->call->state == CALL_TAKEN) return XAI_MORE;
+  while (xai__call_ready(s->call))
+    if (pull(client, s, event) == XAI_OK) return XAI_OK;
+  s->is_told = false;
   return XAI_MORE;
 }
 
@@ -712,6 +762,14 @@ xai_code xai_client_next(xai_client *client, xai_event *event) {
   xai_code code = xai__door_enter(&client->door, NULL);
   if (code != XAI_OK) return code;
   code = next_event(client, event);
+  xai__door_leave(&client->door);
+  return code;
+}
+
+xai_code xai_call_next(xai_client *client, xai_call_id id, xai_event *event) {
+  xai_code code = xai__door_enter(&client->door, NULL);
+  if (code != XAI_OK) return code;
+  code = next_of_call(client, id, event);
   xai__door_leave(&client->door);
   return code;
 }

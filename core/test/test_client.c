@@ -333,6 +333,107 @@ static void cancel_and_deadline_end_a_held_call(void) {
   wire_close(&w);
 }
 
+/* What the next pull gives, and whose it is. */
+static int pulled(wire *w, xai_call_id call) {
+  xai_event event;
+  if (xai_client_next(w->client, &event) != XAI_OK) return -1;
+  CHECK_INT(event.call.id, call.id);
+  if (event.type == XAI_EVENT_END) wire_take_end(w, event.result);
+  return (int)event.type;
+}
+
+static void feed(wire *w, uint32_t id, const char *text) {
+  CHECK_INT(xai_wire_body(w->client, id, text, strlen(text)), XAI_OK);
+}
+
+static void announces_a_call_once_and_gives_its_events_to_who_asks_for_them(void) {
+  wire w;
+  wire_open(&w);
+  xai_call_id call = wire_start(&w, "/responses", "{}", true), other;
+  const char *half = strstr(stream_body, "event: response.content_part");
+  uint32_t id = wire_request_id(&w);
+  xai_event event;
+  xai_call_announce(w.client, call, true);
+  CHECK_INT(pulled(&w, call), -1);
+  wire_head(&w, id, 200, EVENTS);
+  CHECK_INT(xai_wire_body(w.client, id, stream_body, (size_t)(half - stream_body)), XAI_OK);
+  CHECK_INT(pulled(&w, call), XAI_EVENT_READY);
+  CHECK_INT(pulled(&w, call), -1); /* once, and what waits to be taken wants no step */
+  CHECK(xai_client_timeout(w.client) > 0);
+  CHECK_INT(xai_call_next(w.client, call, &event), XAI_OK);
+  CHECK_STR(event.name, "response.created");
+  feed(&w, id, half);
+  CHECK_INT(pulled(&w, call), -1); /* nothing was said of all being taken */
+  int texts = 0;
+  while (xai_call_next(w.client, call, &event) == XAI_OK && event.type != XAI_EVENT_END) {
+    texts += event.type == XAI_EVENT_TEXT;
+    if (texts == 1) CHECK_STR(xai_call_text(w.client, call), "Hel");
+  }
+  CHECK_INT(texts, 2);
+  CHECK_INT(event.type, XAI_EVENT_END);
+  CHECK_STR(event.result->text, "Hello");
+  CHECK_INT(xai_client_pending(w.client), 0);
+  CHECK_INT(xai_call_next(w.client, call, &event), XAI_MORE);
+  CHECK_INT(pulled(&w, call), -1);
+  other = wire_start(&w, "/responses", "{}", false); /* the next call in its slot is not announced */
+  id = wire_request_id(&w);
+  wire_head(&w, id, 200, JSON);
+  feed(&w, id, whole_body);
+  xai_wire_finish(w.client, id, XAI_WIRE_DONE);
+  CHECK_INT(pulled(&w, other), XAI_EVENT_END);
+  wire_close(&w);
+}
+
+static void says_ready_again_when_all_was_taken(void) {
+  wire w;
+  wire_open(&w);
+  xai_call_id call = wire_start(&w, "/responses", "{}", true);
+  uint32_t id = wire_request_id(&w);
+  xai_event event;
+  xai_call_announce(w.client, call, true);
+  wire_head(&w, id, 200, EVENTS);
+  for (int i = 0; i < 3; i++) {
+    feed(&w, id, "data: {\"type\":\"response.queued\"}\n\ndata: {\"type\":");
+    CHECK_INT(pulled(&w, call), XAI_EVENT_READY);
+    CHECK_INT(xai_call_next(w.client, call, &event), XAI_OK);
+    CHECK_INT(xai_call_next(w.client, call, &event), XAI_MORE);
+    feed(&w, id, "\"response.queued\"}\n\n");
+    CHECK_INT(pulled(&w, call), XAI_EVENT_READY);
+    CHECK_INT(xai_call_next(w.client, call, &event), XAI_OK);
+    CHECK_INT(xai_call_next(w.client, call, &event), XAI_MORE);
+  }
+  feed(&w, id, "data: {\"type\":\"response.queued\"}\n\n");
+  xai_call_announce(w.client, call, false); /* as if it never had been */
+  CHECK_INT(pulled(&w, call), XAI_EVENT_API);
+  CHECK_INT(pulled(&w, call), -1);
+  wire_close(&w);
+}
+
+static void cancel_and_deadline_end_an_announced_call(void) {
+  wire w;
+  wire_open(&w);
+  xai_call_id calls[] = {wire_start(&w, "/responses", "{}", true), wire_start(&w, "/responses", "{}", true)};
+  xai_event event;
+  for (int i = 0; i < 2; i++) {
+    uint32_t id = wire_request_id(&w);
+    xai_call_announce(w.client, calls[i], true);
+    wire_head(&w, id, 200, EVENTS);
+    feed(&w, id, "data: {\"type\":\"response.queued\"}\n\n");
+    CHECK_INT(pulled(&w, calls[i]), XAI_EVENT_READY);
+  }
+  xai_call_cancel(w.client, calls[0]);
+  CHECK_INT(pulled(&w, calls[0]), XAI_EVENT_READY); /* again, for this is its end */
+  CHECK_INT(xai_call_next(w.client, calls[0], &event), XAI_OK);
+  CHECK_INT(event.type, XAI_EVENT_END);
+  w.now += 3600000;
+  CHECK_INT(xai_client_step(w.client, 0), XAI_OK);
+  CHECK_INT(pulled(&w, calls[1]), -1);
+  while (xai_call_next(w.client, calls[1], &event) == XAI_OK && event.type != XAI_EVENT_END) continue;
+  CHECK_INT(event.type, XAI_EVENT_END);
+  CHECK_INT(event.result->error.kind, XAI_KIND_TIMEOUT);
+  wire_close(&w);
+}
+
 static void stops_at_the_response_limit(void) {
   wire w;
   wire_open(&w);
@@ -522,6 +623,9 @@ int main(void) {
   RUN(R8_never_gives_back_the_key);
   RUN(R2_ends_within_its_deadline);
   RUN(cancel_and_deadline_end_a_held_call);
+  RUN(announces_a_call_once_and_gives_its_events_to_who_asks_for_them);
+  RUN(says_ready_again_when_all_was_taken);
+  RUN(cancel_and_deadline_end_an_announced_call);
   RUN(stops_at_the_response_limit);
   RUN(a_stale_handle_does_nothing);
   RUN(refuses_what_cannot_be_sent);

@@ -98,7 +98,7 @@ static int client_cancel(lua_State *L) {
   xai_call_id call = lxai_to_call(L, 2);
   if (self->client == NULL) return 0;
   if (self->locked) remember_cancel(L, self, call.id);
-  else xai_call_cancel(self->client, call);
+  else lxai_cancel(self, call);
   return 0;
 }
 

@@ -36,7 +36,7 @@ int lxai_push_nothing(lua_State *L) {
 static void close_now(lxai_client *self) {
   xai_client *client = self->client;
   self->client = NULL;
-  self->owes_end = false;
+  self->owes = false;
   xai_client_free(client);
   if (self->cancels != NULL) {
     self->mem.fn(self->mem.user, self->cancels, self->cancel_room * sizeof *self->cancels, 0);
@@ -45,10 +45,14 @@ static void close_now(lxai_client *self) {
   self->cancel_count = self->cancel_room = 0;
 }
 
+void lxai_cancel(lxai_client *self, xai_call_id call) {
+  if (self->owes && self->event.call.id == call.id && self->event.type != XAI_EVENT_END) self->owes = false;
+  xai_call_cancel(self->client, call);
+}
+
 /* What finalizers asked for while the client was locked. */
 static void catch_up(lxai_client *self) {
-  for (size_t i = 0; i < self->cancel_count; i++)
-    xai_call_cancel(self->client, (xai_call_id){self->cancels[i]});
+  for (size_t i = 0; i < self->cancel_count; i++) lxai_cancel(self, (xai_call_id){self->cancels[i]});
   self->cancel_count = 0;
   if (self->close_later) close_now(self);
 }
@@ -239,10 +243,15 @@ static int push_locked(lua_State *L) {
   return work->push(L, 1, work->lent);
 }
 
-int lxai_push_lent(lua_State *L, lxai_client *self, lxai_push_fn *push, const void *lent) {
+int lxai_try_lent(lua_State *L, lxai_client *self, lxai_push_fn *push, const void *lent) {
   push_work work = {push, lent};
   int results = lxai_locked(L, LXAI_HERE, LXAI_CLIENT_PUSH, &self->locked, &work);
   catch_up(self);
+  return results;
+}
+
+int lxai_push_lent(lua_State *L, lxai_client *self, lxai_push_fn *push, const void *lent) {
+  int results = lxai_try_lent(L, self, push, lent);
   return results < 0 ? lua_error(L) : results;
 }
 

@@ -23,8 +23,8 @@ typedef struct lxai_client {
   int64_t wall_s;    /* ... and what time of day it was at 0              */
   bool locked;       /* what it lent is being pushed                      */
   bool close_later;  /* asked for while locked                            */
-  bool owes_end;     /* `end` was taken from the core and not given yet   */
-  xai_event end;     /* lent until the core's next step or next           */
+  bool owes;         /* `event` was taken from the core and not given yet */
+  xai_event event;   /* lent until the core's next step or next          */
   uint32_t *cancels; /* likewise; calls to cancel                         */
   size_t cancel_count;
   size_t cancel_room;
@@ -37,6 +37,9 @@ lxai_client *lxai_check_handle(lua_State *L);
 lxai_client *lxai_check_open(lua_State *L);
 /* For everything that may end what the client has lent: raises while it is locked, too. */
 lxai_client *lxai_check_client(lua_State *L);
+
+/* Cancels a call, and drops what was taken of its events and not given yet, but for its end. */
+void lxai_cancel(lxai_client *self, xai_call_id call);
 
 /* ---- arguments ---- */
 
@@ -60,6 +63,8 @@ void lxai_push_whole_response(lua_State *L, int ctx, const xai_json *response);
  * error is raised on, too. */
 typedef int lxai_push_fn(lua_State *L, int ctx, const void *lent);
 int lxai_push_lent(lua_State *L, lxai_client *self, lxai_push_fn *push, const void *lent);
+/* The same, but an error is left on the stack: -1. */
+int lxai_try_lent(lua_State *L, lxai_client *self, lxai_push_fn *push, const void *lent);
 
 /* ---- the methods, by file ---- */
 

@@ -1,29 +1,35 @@
 /* lxai_event.c - what a client's calls bring, for Lua: events as plain values, the response so far, a header.
- * SPDX-License-Identifier: MIT */
+ * SPDX-License-Identifier: MIT
+ *
+ * An event that was taken from the core and not given yet, for want of memory, is owed: it stays lent, no step is made,
+ * and whoever asks next gets it. So nothing is lost, and each call ends once.
+ */
 #include "lxai_client.h"
 
 #include <string.h>
 
 #define SMALL_BYTES 4096
+#define LOT_BYTES 65536 /* of text and data: then a lot is full */
+#define LOT_SLOTS 4     /* of each piece in a lot               */
 
-/* ---- events ---- */
+/* As xai_event_type. */
+static const char *const event_words[] = {"text", "reasoning", "refusal", "arguments",
+                                          "api",  "retry",     "end",     "ready"};
 
-static const char *event_word(xai_event_type type) {
-  switch (type) {
-    case XAI_EVENT_TEXT: return "text";
-    case XAI_EVENT_REASONING: return "reasoning";
-    case XAI_EVENT_REFUSAL: return "refusal";
-    case XAI_EVENT_ARGUMENTS: return "arguments";
-    case XAI_EVENT_API: return "api";
-    case XAI_EVENT_RETRY: return "retry";
-    case XAI_EVENT_END: return "end";
-  }
-  return "api";
+/* ---- single events ---- */
+
+static bool is_piece(const xai_event *event) {
+  return event->type <= XAI_EVENT_API;
+}
+
+static int push_head(lua_State *L, const xai_event *event) {
+  lxai_push_whole(L, event->call.id);
+  lua_pushstring(L, event_words[event->type]);
+  return 2;
 }
 
 static int push_piece(lua_State *L, const xai_event *event, xai_str text, xai_str name, xai_str data) {
-  lxai_push_whole(L, event->call.id);
-  lua_pushstring(L, event_word(event->type));
+  push_head(L, event);
   lua_pushlstring(L, text.ptr, text.len);
   lua_pushlstring(L, name.ptr, name.len);
   lua_pushlstring(L, data.ptr, data.len);
@@ -37,10 +43,6 @@ static xai_str copy_to(char **at, xai_str from) {
   if (from.len > 0) memcpy(*at, from.ptr, from.len);
   *at += from.len;
   return copy;
-}
-
-static bool is_piece(const xai_event *event) {
-  return event->type != XAI_EVENT_RETRY && event->type != XAI_EVENT_END;
 }
 
 static bool is_small(const xai_event *event) {
@@ -61,56 +63,172 @@ static xai_str or_empty(xai_str text) {
   return text.ptr != NULL ? text : (xai_str){"", 0};
 }
 
+/* What comes after the word. */
+static int push_turn(lua_State *L, int ctx, const xai_event *event) {
+  if (event->type == XAI_EVENT_END) {
+    lxai_push_result(L, ctx, event->result);
+    return 1;
+  }
+  lua_pushnumber(L, event->retry_ms / 1000.0);
+  lxai_push_attempt(L, event->attempt);
+  lxai_push_error(L, event->error);
+  return 3;
+}
+
 static int push_event(lua_State *L, int ctx, const void *lent) {
   const xai_event *event = lent;
   if (is_piece(event)) {
     return push_piece(L, event, or_empty(event->text), or_empty(event->name), or_empty(event->data));
   }
-  lxai_push_whole(L, event->call.id);
-  lua_pushstring(L, event_word(event->type));
-  if (event->type == XAI_EVENT_END) {
-    lxai_push_result(L, ctx, event->result);
-    return 3;
-  }
-  lua_pushnumber(L, event->retry_ms / 1000.0);
-  lxai_push_attempt(L, event->attempt);
-  lxai_push_error(L, event->error);
-  return 5;
+  push_head(L, event);
+  return 2 + push_turn(L, ctx, event);
 }
 
-static int push_response(lua_State *L, int ctx, const void *lent) {
-  lxai_push_whole_response(L, ctx, lent);
-  return 1;
-}
-
-static int push_header(lua_State *L, int ctx, const void *lent) {
-  (void)ctx;
-  lxai_push_str(L, *(const xai_str *)lent);
-  return 1;
-}
-
-/* ---- giving them ---- */
-
-/* A call's end comes once, so one that could not be pushed for want of memory is tried again by the next call. */
-static int give_end(lua_State *L, lxai_client *self) {
-  self->owes_end = true;
-  int results = lxai_push_lent(L, self, push_event, &self->end);
-  self->owes_end = false;
+/* An event that is owed stays so when it cannot be pushed. */
+static int give_owed(lua_State *L, lxai_client *self) {
+  int results = lxai_push_lent(L, self, push_event, &self->event);
+  self->owes = false;
   return results;
 }
 
 /* handle:next() -> id, word, ... | nil */
 static int client_next(lua_State *L) {
   lxai_client *self = lxai_check_client(L);
+  if (self->owes) return give_owed(L, self);
   xai_event event;
-  if (self->owes_end) return give_end(L, self);
   if (xai_client_next(self->client, &event) != XAI_OK) return lxai_push_nothing(L);
-  if (event.type == XAI_EVENT_END) {
-    self->end = event;
-    return give_end(L, self);
-  }
+  if (event.type == XAI_EVENT_READY) return push_head(L, &event);
   if (is_piece(&event) && is_small(&event)) return push_small(L, &event);
-  return lxai_push_lent(L, self, push_event, &event);
+  self->event = event;
+  self->owes = true;
+  return give_owed(L, self);
+}
+
+/* ---- all that one call has ---- */
+
+typedef struct lot {
+  lxai_client *self;
+  xai_call_id call;
+  int most;  /* pieces, at most                        */
+  int count; /* of them in the table                   */
+  size_t bytes;
+  xai_str name; /* of the piece before; the string itself is on the stack */
+  enum { LOT_DRAINED, LOT_FULL, LOT_TURN } end;
+} lot;
+
+/* The next event is owed then, until it is in the table. */
+static bool has_next(lot *it) {
+  lxai_client *self = it->self;
+  if (!self->owes) self->owes = xai_call_next(self->client, it->call, &self->event) == XAI_OK;
+  return self->owes;
+}
+
+/* Kind and both indices in one number that any Lua holds exactly: see lua/xai/call.lua. */
+static uint64_t place_of(const xai_event *event) {
+  return ((uint64_t)event->content_index << 17 | (uint64_t)event->output_index) << 3 | (unsigned)event->type;
+}
+
+/* The names of neighbours are mostly the same: lot name -> lot name */
+static void renew_name(lua_State *L, lot *it, xai_str name) {
+  bool same = name.len == it->name.len && memcmp(name.ptr, it->name.ptr, name.len) == 0;
+  if (same && it->count > 0) return;
+  it->name = (xai_str){NULL, 0};
+  lua_pop(L, 1);
+  lua_pushlstring(L, name.ptr, name.len);
+  it->name.ptr = lua_tolstring(L, -1, &it->name.len);
+}
+
+/* lot name -> lot name */
+static void add_piece(lua_State *L, lot *it) {
+  const xai_event *event = &it->self->event;
+  int at = it->count * LOT_SLOTS;
+  renew_name(L, it, or_empty(event->name));
+  lxai_push_whole(L, place_of(event));
+  lua_rawseti(L, -3, at + 1);
+  lua_pushvalue(L, -1);
+  lua_rawseti(L, -3, at + 2);
+  lxai_push_str(L, event->text);
+  lua_rawseti(L, -3, at + 3);
+  lxai_push_str(L, event->data);
+  lua_rawseti(L, -3, at + 4);
+  it->bytes += event->text.len + event->data.len;
+  it->count++;
+  it->self->owes = false;
+}
+
+/* lot name -> lot name: pieces until there are no more, or the lot is full, or another event's turn has come */
+static void fill(lua_State *L, lot *it) {
+  while (it->end == LOT_DRAINED && has_next(it)) {
+    if (!is_piece(&it->self->event)) {
+      it->end = LOT_TURN;
+      return;
+    }
+    add_piece(L, it);
+    if (it->count == it->most || it->bytes >= LOT_BYTES) it->end = LOT_FULL;
+  }
+}
+
+/* At index 3 stands the table to fill. */
+static int push_lot(lua_State *L, int ctx, const void *lent) {
+  static const char *const ends[] = {"rest", "more"};
+  lot *it = (lot *)(uintptr_t)lent;
+  const xai_event *event = &it->self->event;
+  lua_settop(L, 3);
+  lua_pushliteral(L, ""); /* ... lot name */
+  fill(L, it);
+  lua_pushinteger(L, it->count);
+  lua_pushstring(L, it->end == LOT_TURN ? event_words[event->type] : ends[it->end]);
+  if (it->end != LOT_TURN) return 2;
+  int results = 2 + push_turn(L, ctx, event);
+  it->self->owes = false;
+  return results;
+}
+
+/* handle:take(id, lot, most) -> count, word, ...: what the call has, in the order it came. The table `lot` gets its
+ * pieces, `count` of them, each in four slots: place, name, text (false: it has none), data. The word says what follows:
+ * "rest": nothing for now; "more": there may be more at once; "retry" and "end": that event, with what next() gives after
+ * the word; "owed": first take another call's event by next(). */
+static int client_take(lua_State *L) {
+  lxai_client *self = lxai_check_client(L);
+  lot it = {.self = self, .call = lxai_to_call(L, 2)};
+  luaL_checktype(L, 3, LUA_TTABLE);
+  it.most = (int)luaL_checkinteger(L, 4);
+  if (it.most < 1 || it.most > 10000) return luaL_argerror(L, 4, "a number of pieces");
+  lua_settop(L, 3);
+  lua_insert(L, 1); /* lot self id */
+  if (self->owes && self->event.call.id != it.call.id) {
+    lua_pushinteger(L, 0);
+    lua_pushliteral(L, "owed");
+    return 2;
+  }
+  int results = lxai_try_lent(L, self, push_lot, &it);
+  if (results >= 0) return results;
+  if (it.count == 0) return lua_error(L);
+  lua_pushinteger(L, it.count); /* what could not be pushed comes the next time */
+  lua_pushliteral(L, "more");
+  return 2;
+}
+
+/* handle:announce(id, on): while on, next() gives no events of the call but says "ready" when it has some, once; take()
+ * gives them, and after its "rest" a further "ready" follows. Like hold, a finalizer may ask for it. */
+static int client_announce(lua_State *L) {
+  lxai_client *self = lxai_check_handle(L);
+  xai_call_id call = lxai_to_call(L, 2);
+  if (self->client != NULL) xai_call_announce(self->client, call, lua_toboolean(L, 3));
+  return 0;
+}
+
+/* ---- looking ---- */
+
+static int push_response(lua_State *L, int ctx, const void *lent) {
+  lxai_push_whole_response(L, ctx, lent);
+  return 1;
+}
+
+static int push_text(lua_State *L, int ctx, const void *lent) {
+  (void)ctx;
+  lxai_push_str(L, *(const xai_str *)lent);
+  return 1;
 }
 
 /* handle:response(id) -> table | nil */
@@ -120,13 +238,25 @@ static int client_response(lua_State *L) {
   return response != NULL ? lxai_push_lent(L, self, push_response, response) : lxai_push_nothing(L);
 }
 
+/* handle:text(id) -> the text so far */
+static int client_text(lua_State *L) {
+  lxai_client *self = lxai_check_client(L);
+  xai_str text = xai_call_text(self->client, lxai_to_call(L, 2));
+  return lxai_push_lent(L, self, push_text, &text);
+}
+
 /* handle:header(name) -> text | nil */
 static int client_header(lua_State *L) {
   const char *name = luaL_checkstring(L, 2);
   lxai_client *self = lxai_check_client(L);
   xai_str text = xai_result_header(self->client, name);
-  return text.len > 0 ? lxai_push_lent(L, self, push_header, &text) : lxai_push_nothing(L);
+  return text.len > 0 ? lxai_push_lent(L, self, push_text, &text) : lxai_push_nothing(L);
 }
 
-const luaL_Reg lxai_event_methods[] = {
-  {"next", client_next}, {"response", client_response}, {"header", client_header}, {NULL, NULL}};
+const luaL_Reg lxai_event_methods[] = {{"next", client_next},
+                                       {"take", client_take},
+                                       {"announce", client_announce},
+                                       {"response", client_response},
+                                       {"text", client_text},
+                                       {"header", client_header},
+                                       {NULL, NULL}};

@@ -24,7 +24,7 @@ static int client_step(lua_State *L) {
   lxai_client *self = lxai_check_client(L);
   uint32_t wait_ms = check_wait(L, 2);
   xai_code code = XAI_OK;
-  if (!self->owes_end) code = xai_client_step(self->client, self->manual ? 0 : wait_ms);
+  if (!self->owes) code = xai_client_step(self->client, self->manual ? 0 : wait_ms);
   if (code == XAI_ERR_STATE) return luaL_error(L, "the client belongs to the process that forked this one");
   if (code != XAI_OK) return lxai_fail_nomem(L);
   lua_pushboolean(L, 1);
@@ -33,7 +33,8 @@ static int client_step(lua_State *L) {
 
 static int client_pending(lua_State *L) {
   const lxai_client *self = lxai_check_open(L);
-  lxai_push_whole(L, xai_client_pending(self->client) + self->owes_end);
+  size_t ends = self->owes && self->event.type == XAI_EVENT_END;
+  lxai_push_whole(L, xai_client_pending(self->client) + ends);
   return 1;
 }
 
@@ -44,7 +45,7 @@ static int client_fd(lua_State *L) {
 
 static int client_timeout(lua_State *L) {
   lxai_client *self = lxai_check_open(L);
-  int64_t ms = self->owes_end ? 0 : xai_client_timeout(self->client);
+  int64_t ms = self->owes ? 0 : xai_client_timeout(self->client);
   if (ms < 0) return lxai_push_nothing(L);
   lua_pushnumber(L, (lua_Number)ms / 1000);
   return 1;
@@ -84,7 +85,7 @@ static void sooner(watch *w, int64_t ms) {
 }
 
 static void watch_client(watch *w, const lxai_client *self) {
-  sooner(w, self->manual ? 0 : xai_client_timeout(self->client));
+  sooner(w, self->manual || self->owes ? 0 : xai_client_timeout(self->client));
   int fd = xai_client_fd(self->client);
   if (fd >= 0) w->set[w->count++] = (struct pollfd){.fd = fd, .events = POLLIN};
   else if (!self->blind) sooner(w, BLIND_MS);
