@@ -150,20 +150,202 @@ describe("xai.link", function()
     client:close()
   end)
 
-  describe("with a stream that nobody reads", function()
-    local PIECE = 'data: {"type":"response.output_text.delta","output_index":0,"content_index":0,"delta":"x"}\n\n'
-    local link, handle, call, stream, wire
+  -- As over a real network: not simulated, although the bytes come from here.
+  local link, handle, call, stream, wire
 
-    -- As over a real network: not simulated, although the bytes come from here.
+  local function open(limits)
+    link = assert(links.new { api_key = "xai-k", base_url = "http://wire/v1", transport = "scripted", seed = 7 })
+    handle = link.handle
+    call = assert(link:start({ path = "/responses", body = "{}", reply = "responses", stream = true, limits = limits },
+      { keep = true, folded = true, streamed = true }))
+    stream = streams.new(call)
+  end
+
+  local function answer()
+    wire = handle:wire_next().id
+    handle:wire_status(wire, 200)
+    handle:wire_header(wire, "content-type", "text/event-stream")
+  end
+
+  local function delta(text, output, content)
+    return ('data: {"type":"response.output_text.delta","output_index":%d,"content_index":%d,"delta":"%s"}\n\n'):format(
+      output or 0, content or 0, text)
+  end
+
+  local COMPLETED = 'data: {"type":"response.completed","response":{"id":"r","object":"response","status":"completed",'
+    .. '"output":[{"type":"message","content":[{"type":"output_text","text":"abc"}]}]}}\n\n'
+
+  describe("with a stream that is read", function()
     before_each(function()
-      link = assert(links.new { api_key = "xai-k", base_url = "http://wire/v1", transport = "scripted", seed = 7 })
-      handle = link.handle
-      call = assert(link:start({ path = "/responses", body = "{}", reply = "responses", stream = true },
+      open()
+      answer()
+    end)
+    after_each(function() link:close() end)
+
+    it("gives every event once and in order, however many come at once", function()
+      local events, sent, seen = stream:events(), 0, 0
+      for burst = 1, 150 do
+        local bytes = {}
+        for i = 1, burst do bytes[i] = delta("<" .. sent + i .. ">") end
+        sent = sent + burst
+        assert.is_true(handle:wire_body(wire, table.concat(bytes)))
+        while seen < sent do
+          seen = seen + 1
+          assert.equal("<" .. seen .. ">", events().text)
+        end
+      end
+      assert.equal(0, call.last - call.first + 1)
+    end)
+
+    it("tells each event's kind, name and place, and decodes it when looked at", function()
+      handle:wire_body(wire, 'data: {"type":"response.queued","n":1}\n\n' .. delta("a") .. delta("b", 3, 2)
+        .. delta("c", 3, 2))
+      local events, list = stream:events(), {}
+      for i = 1, 4 do list[i] = events() end
+      assert.equal("api", list[1].type)
+      assert.is_nil(list[1].text)
+      assert.equal("response.queued", list[1].name)
+      assert.equal(1, list[1].data.n)
+      assert.equal(list[1].data, list[1].data)
+      assert.is_nil(list[1].no_such_field)
+      local said = {}
+      for i = 2, 4 do
+        local event = list[i]
+        assert.equal("response.output_text.delta", event.name)
+        assert.equal(event.text, event.data.delta)
+        said[#said + 1] = ("%s %s %d %d"):format(event.type, event.text, event.output_index, event.content_index)
+      end
+      assert.same({ "text a 0 0", "text b 3 2", "text c 3 2" }, said)
+    end)
+
+    it("F57 leaves in the core what its reader does not take", function()
+      assert.is_true(handle:wire_body(wire, delta "0"))
+      local events, sent = stream:events(), 0
+      assert.equal("0", events().text)
+      while sent < 5000 and handle:wire_body(wire, delta(tostring(sent + 1))) do
+        sent = sent + 1
+        while link:take() do end -- luacheck: ignore 542
+      end
+      assert.is_true(sent > 100 and sent < 2000, sent)
+      assert.equal(0, call.last - call.first + 1)
+      for i = 1, sent do assert.equal(tostring(i), events().text) end
+      assert.is_true(handle:wire_body(wire, delta "on"))
+      assert.equal("on", events().text)
+    end)
+
+    it("loses nothing to who waits for the end in between, or looks how far it is", function()
+      local all = {}
+      for i = 1, 200 do all[i] = delta("<" .. i .. ">") end
+      handle:wire_body(wire, table.concat(all))
+      local events, seen = stream:events(), 0
+      local function read(n)
+        for _ = 1, n do
+          seen = seen + 1
+          assert.equal("<" .. seen .. ">", events().text)
+        end
+      end
+      read(3)
+      assert.is_false(stream:is_done())
+      assert.truthy(stream:text():find("<200>", 1, true))
+      read(70)
+      handle:wire_body(wire, delta "<201>" .. delta "<202>")
+      local _, err = stream:result(0.001)
+      assert.equal("waiting", err.code)
+      read(128)
+      handle:wire_body(wire, delta "<203>")
+      read(2)
+    end)
+
+    it("ends when its end came together with its last events", function()
+      handle:wire_body(wire, delta "a" .. delta "b" .. delta "c" .. COMPLETED)
+      local seen = {}
+      for event in stream:events() do seen[#seen + 1] = event.text or event.name end
+      assert.same({ "a", "b", "c", "response.completed" }, seen)
+      assert.equal("abc", stream:result():text())
+      assert.equal("abc", stream:text())
+    end)
+
+    it("stops at once when it is cancelled or the client closed in the loop, and keeps the text", function()
+      for _, stop in ipairs { function() stream:cancel() end, function() link:close() end } do
+        handle:wire_body(wire, delta "a" .. delta "b" .. delta "c")
+        local seen = 0
+        for _ in stream:events() do
+          seen = seen + 1
+          if seen == 2 then stop() end
+        end
+        assert.equal(2, seen)
+        local _, err = stream:result()
+        assert.equal("cancelled", err.kind)
+        assert.equal("abc", stream:text())
+        open()
+        answer()
+      end
+    end)
+
+    it("has room for another reader, whose loop takes its share", function()
+      handle:wire_body(wire, delta "a" .. delta "b" .. delta "c")
+      local one, two = stream:events(), stream:events()
+      assert.same({ "a", "b", "c" }, { one().text, two().text, one().text })
+    end)
+
+    it("takes all there is for a program that turns the crank itself", function()
+      local events = stream:events()
+      for i = 1, 3000 do
+        assert.is_true(handle:wire_body(wire, delta(tostring(i))))
+        link:drive(0)
+      end
+      for i = 1, 3000 do assert.equal(tostring(i), events().text) end
+    end)
+
+    it("lets tasks that read take turns", function()
+      local other = assert(link:start({ path = "/responses", body = "{}", reply = "responses", stream = true },
         { keep = true, folded = true, streamed = true }))
-      stream = streams.new(call)
-      wire = handle:wire_next().id
-      handle:wire_status(wire, 200)
-      handle:wire_header(wire, "content-type", "text/event-stream")
+      local first = wire
+      answer()
+      local order = {}
+      xai.run(function()
+        for i, reader in ipairs { stream, streams.new(other) } do
+          xai.spawn(function() for event in reader:events() do order[#order + 1] = i .. (event.text or "!") end end)
+        end
+        for round = 1, 2 do
+          for _, id in ipairs { first, wire } do handle:wire_body(id, delta("x" .. round) .. delta("y" .. round)) end
+          while #order < 4 * round do xai.sleep(0) end
+        end
+        handle:wire_body(first, COMPLETED)
+        handle:wire_body(wire, COMPLETED)
+      end)
+      assert.same({ "1x1", "1y1", "2x1", "2y1", "1x2", "1y2", "2x2", "2y2", "1!", "2!" }, order)
+      assert.equal(0, call.last - call.first + 1)
+    end)
+  end)
+
+  it("tells a retry in its place among the events of a stream that is read", function()
+    open { backoff_base = 0.001, backoff_max = 0.001 }
+    local events = stream:events()
+    local id = handle:wire_next().id
+    handle:wire_status(id, 503)
+    handle:wire_finish(id, "done")
+    assert.equal("retry", events().type)
+    repeat
+      link:crank(0.01)
+      local request = handle:wire_next()
+      if request then wire = request.id end
+    until request
+    handle:wire_status(wire, 200)
+    handle:wire_header(wire, "content-type", "text/event-stream")
+    handle:wire_body(wire, delta "abc" .. COMPLETED)
+    assert.equal("abc", events().text)
+    assert.equal("response.completed", events().name)
+    assert.is_nil(events())
+    link:close()
+  end)
+
+  describe("with a stream that nobody reads", function()
+    local PIECE = delta "x"
+
+    before_each(function()
+      open()
+      answer()
     end)
     after_each(function() link:close() end)
 
@@ -221,10 +403,10 @@ describe("xai.link", function()
       call.keep = true -- as if its events were wanted after all
       flood(5000)
       assert.is_true(call.held)
-      local before = #call.parts
+      local before = #stream:text()
       assert.is_false(stream:is_done())
       while link:take() do end -- luacheck: ignore 542
-      assert.is_true(#call.parts > before)
+      assert.is_true(#stream:text() > before)
       flood(5000)
       stream:cancel()
       while link:take() do end -- luacheck: ignore 542

@@ -14,6 +14,8 @@
 #include "lxai.h"
 #include "lxai_lines.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef struct lxai_client {
   xai_client *client; /* NULL once closed                                  */
   xai_mem mem;
@@ -72,5 +74,7 @@ extern const luaL_Reg lxai_call_methods[], lxai_event_methods[], lxai_wait_metho
 
 /* core.wait */
 int lxai_wait(lua_State *L);
+
+#pragma GCC visibility pop
 
 #endif

@@ -147,7 +147,8 @@ static void add_piece(lua_State *L, lot *it) {
   lua_rawseti(L, -3, at + 1);
   lua_pushvalue(L, -1);
   lua_rawseti(L, -3, at + 2);
-  lxai_push_str(L, event->text);
+  if (event->type == XAI_EVENT_API) lua_pushboolean(L, 0);
+  else lxai_push_str(L, event->text);
   lua_rawseti(L, -3, at + 3);
   lxai_push_str(L, event->data);
   lua_rawseti(L, -3, at + 4);

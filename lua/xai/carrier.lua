@@ -39,7 +39,7 @@ local function feed(host, call, id, bytes)
     local wish, rest = link.handle:host_feed(id, bytes, at)
     link:fed()
     if wish ~= "wait" then return wish end
-    host.wait(call.room_line, not call.held and 0.01 or nil)
+    host.wait(call.room_line, not (call.held or call.ready) and 0.01 or nil)
     at = rest
   end
   return "close"

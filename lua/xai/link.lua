@@ -1,247 +1,11 @@
 --- A client's line to the core: starts calls, gives each event to the call it belongs to, ends them once.
 -- SPDX-License-Identifier: MIT
+local calls = require "xai.call"
 local core = require "xai.core"
 local errors = require "xai.error"
 local loop = require "xai.loop"
-local responses = require "xai.response"
 
--- ------------------------------------------------------------------ one call
-
--- How many events of a stream wait here while its reader is busy elsewhere; more stay on the network.
-local QUEUE_LIMIT = 256
-
---- @class xai.Call
---- @field done boolean
---- @field value any         what the call brought, when it ended well
---- @field err xai.Error?    why it did not
-local Call = {}
-local call_mt = { __name = "xai.call", __index = Call }
-
-local event_mt = {}
-
--- The API's own event is decoded when somebody looks at it.
-function event_mt.__index(event, key)
-  if key ~= "data" or not event.raw then return nil end
-  local data = core.decode(event.raw)
-  rawset(event, "data", data)
-  return data
-end
-
-local function queued(self)
-  return self.last - self.first + 1
-end
-
--- A held call gets no events, so its socket pauses.
-local function hold(self, on)
-  if self.held == on or self.done then return end
-  self.held = on
-  self.link:hold(self.id, on)
-  if self.room_line and not on then loop.wake(self.room_line) end
-end
-
-local function enqueue(self, event)
-  self.last = self.last + 1
-  self.queue[self.last] = event
-  if queued(self) >= self.room and self.ends_wanted == 0 and self.link:may_hold() then hold(self, true) end
-end
-
---- The oldest event not yet taken, nil when there is none.
-function Call:shift()
-  local event = self.queue[self.first]
-  if not event then return nil end
-  self.queue[self.first] = nil
-  self.first = self.first + 1
-  if queued(self) <= self.room / 2 then hold(self, false) end
-  return event
-end
-
---- Keep no events, now or later; text is still gathered.
-function Call:discard()
-  self.keep = false
-  self.queue, self.first, self.last = {}, 1, 0
-  hold(self, false)
-end
-
---- Somebody looks how far it is without taking events: whoever does so until the end gets there.
-function Call:look()
-  if not self.held then return end
-  self.room = 2 * self.room
-  hold(self, false)
-end
-
-local function retry_event(seconds, attempt, plain)
-  return setmetatable({ type = "retry", wait = seconds, attempt = attempt, error = errors.from_core(plain) },
-    event_mt)
-end
-
-local function take_event(self, kind, text, name, raw, output_index, content_index)
-  if kind == "text" and not (self.chat and output_index ~= 0) then self.parts[#self.parts + 1] = text end
-  if not self.keep then return end
-  if kind == "retry" then return enqueue(self, retry_event(text, name, raw)) end
-  enqueue(self, setmetatable({
-    type = kind,
-    text = kind ~= "api" and text or nil,
-    name = name,
-    raw = raw,
-    output_index = output_index,
-    content_index = content_index,
-  }, event_mt))
-end
-
-local function meta_of(self, result, headers)
-  return {
-    outcome = result.outcome,
-    reason = result.reason ~= "" and result.reason or nil,
-    status = result.status,
-    request_id = result.request_id,
-    attempts = result.attempts or {},
-    counts = result.counts,   -- of the attempts, by class
-    tokens = result.tokens,   -- of all of them together
-    headers = headers,
-    marker_missing = result.marker_missing or false,
-    text_replaced = result.text_replaced or false,
-    not_streamed = result.not_streamed or false,
-    book = self.book,
-    us = self.us,
-    tools = self.tools,
-  }
-end
-
-local has_methods = { ["response"] = true, ["chat.completion"] = true, ["text_completion"] = true }
-
-local function dress(self, result, headers)
-  local response = result.response
-  if type(response) ~= "table" then return response end
-  if self.folded or has_methods[response.object] then
-    return responses.wrap(response, meta_of(self, result, headers))
-  end
-  return response
-end
-
-local token_limits = { max_output_tokens = true, max_prompt_tokens = true, length = true }
-
-local function is_accepted(self, result)
-  if result.outcome == "complete" then return true end
-  return self.allow_truncated and result.outcome == "incomplete" and result.response ~= nil
-    and token_limits[result.reason]
-end
-
--- A fault in on_end belongs to who waits for the call, not to who happens to turn the crank.
-local function tell(self)
-  local on_end = self.on_end
-  if not on_end then return end
-  self.on_end = nil
-  local ok, objection = pcall(on_end, self.value, self.err)
-  if not ok then
-    self.fault = objection
-  elseif objection then
-    objection.response, self.value, self.err = self.value, nil, objection
-  end
-end
-
--- Headers of an answer that are worth keeping.
-local kept_headers = {
-  "date", "server", "retry-after", "x-request-id", "x-zero-data-retention", "x-should-retry",
-  "x-ratelimit-limit-requests", "x-ratelimit-remaining-requests",
-  "x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens",
-  "x-metrics-ttft-ms", "x-metrics-e2e-ms", "x-metrics-mean-itl-ms", "cf-ray",
-}
-
-local function read_headers(handle)
-  local headers = {}
-  for _, name in ipairs(kept_headers) do
-    local value = handle:header(name)
-    if value and value ~= "" then headers[name] = value end
-  end
-  return headers
-end
-
--- headers: of the answer; nil: those that the core holds for the end it has just given.
-local function settle(self, result, headers)
-  headers = headers or read_headers(self.link.handle)
-  local response = dress(self, result, headers)
-  if is_accepted(self, result) then
-    self.value = self.reply == "bytes" and (result.body or "") or response
-    if self.value == nil then self.value = core.null end
-  else
-    local plain = result.error or { kind = "network", code = result.outcome, message = "the call failed" }
-    self.err = errors.from_core(plain, {
-      repeatable = result.repeatable, retry_after = result.retry_after,
-      counts = result.counts, tokens = result.tokens,
-      attempts = result.attempts, outcome = result.outcome, reason = result.reason,
-      request_id = result.request_id, response = response, streamed = self.streamed,
-      body = result.body ~= "" and result.body or nil,
-    })
-  end
-  self.status, self.headers = result.status, headers
-  self.request_id, self.attempts = result.request_id, result.attempts
-  self.done = true
-  self.holder = nil
-  tell(self)
-  loop.wake(self)
-  if self.line then loop.wake(self.line) end
-end
-
--- Made beforehand: when it is needed there may be no room for another.
-local starved = errors.new {
-  kind = "memory", code = "nomem", message = "out of memory while the answer was taken over", outcome = "failed",
-  hint = "free memory and try again",
-}
-
--- Whatever is raised while an end is taken over (memory, an interrupt): it has been the call's only one.
-local function settle_or_end(self, result)
-  local ok, fault = pcall(settle, self, result)
-  if ok then return end
-  self.done = true
-  self.holder, self.value, self.err = nil, nil, starved
-  tell(self)
-  loop.wake(self)
-  error(fault, 0)
-end
-
-local function is_done(self) return self.done end
-
--- The end lies behind all events: while somebody waits for it they are all taken.
-local function wait_for_end(self, timeout)
-  self.ends_wanted = self.ends_wanted + 1
-  hold(self, false)
-  local ended = loop.wait(self, is_done, timeout)
-  self.ends_wanted = self.ends_wanted - 1
-  return ended
-end
-
---- Wait for the end.
---- @param timeout number?  seconds
---- @return any value
---- @return xai.Error? err
-function Call:wait(timeout)
-  if not wait_for_end(self, timeout) then
-    return nil, errors.new {
-      kind = "timeout", code = "waiting", message = "the answer is still on its way", retryable = true,
-      hint = "wait again: the call goes on",
-    }
-  end
-  if self.fault ~= nil then error(self.fault, 0) end
-  return self.value, self.err
-end
-
---- Stop it. It ends as "cancelled" with what had arrived; one that has ended stays as it is.
-function Call:cancel()
-  if self.done then return end
-  self:discard()
-  local on_end = self.on_end
-  self.on_end = nil
-  if on_end then on_end(nil, nil) end
-  self.link:cancel(self.id)
-end
-
---- What is known about the answer beside its content.
---- @return table  status, headers, request_id, attempts
-function Call:meta()
-  return { status = self.status, headers = self.headers, request_id = self.request_id, attempts = self.attempts }
-end
-
--- ------------------------------------------------------------------ the link
+local LOT = 64 -- events at most that one crossing brings
 
 local Link = {}
 local link_mt = { __name = "xai.link", __index = Link }
@@ -254,17 +18,31 @@ local function leave(self, ...)
   return ...
 end
 
+local function finish(self, call, result)
+  self.calls[call.id] = nil
+  self.crowded = false
+  loop.attend(self)
+  call:settle_or_end(result)
+end
+
+-- What waits in the core for its reader does so alone, unless the program itself turns the crank.
+local function announce(self, call)
+  call.ready = true
+  if self.driven then call:gather() end
+  loop.wake(call)
+end
+
 local function route(self, id, kind, ...)
   if not id then return false end
   local call = self.calls[id]
-  if kind == "end" then
-    local result = ...
-    self.calls[id] = nil
-    self.crowded = false
+  if not call then
     loop.attend(self)
-    if call then settle_or_end(call, result) end
-  elseif call then
-    take_event(call, kind, ...)
+  elseif kind == "end" then
+    finish(self, call, ...)
+  elseif kind == "ready" then
+    announce(self, call)
+  else
+    call:take_event(kind, ...)
     loop.wake(call)
     if kind == "retry" and call.line then loop.wake(call.line) end
   end
@@ -274,6 +52,24 @@ end
 local function next_event(self)
   self.inside = true
   return route(self, leave(self, self.handle:next()))
+end
+
+local function fetched(self, call, lot, count, word, ...)
+  call:got(lot, count)
+  if word == "rest" then call.ready = false
+  elseif word == "owed" then next_event(self)
+  elseif word ~= "more" then route(self, call.id, word, ...) end
+end
+
+--- Fetch events of a call that has some, into a lot that is the call's from then on.
+function Link:fetch(call, lot)
+  if not self.handle then
+    call.ready = false
+    return
+  end
+  self.inside = true
+  fetched(self, call, lot, leave(self, self.handle:take(call.id, lot, LOT)))
+  if self.log then self:tell_log() end
 end
 
 --- Take one event, if there is one, to the call it belongs to.
@@ -384,7 +180,7 @@ end
 
 --- Start a call.
 --- @param request table   as the core takes it
---- @param traits table    ours: keep, chat, folded, allow_truncated, book, us, tools, schema, on_end
+--- @param traits table    ours, see xai.call
 --- @return xai.Call? call
 --- @return xai.Error? err
 function Link:start(request, traits)
@@ -395,42 +191,7 @@ function Link:start(request, traits)
     id, err = start(self, request)
   end
   if not id then return nil, errors.from_core(err) end
-  local call = setmetatable({
-    link = self,
-    id = id,
-    reply = request.reply,
-    keep = traits.keep or false,       -- events are queued for somebody
-    streamed = traits.streamed or false,
-    chat = traits.chat or false,       -- output_index counts choices
-    folded = traits.folded or false,   -- the answer gets a response's methods
-    allow_truncated = traits.allow_truncated or false,
-    book = traits.book,                -- prices
-    us = traits.us,
-    tools = traits.tools,              -- those that the request offered
-    schema = traits.schema,            -- that the request wants the answer to satisfy
-    on_end = traits.on_end,            -- fun(value, err) -> xai.Error?: before anybody is woken; may object
-    queue = {}, first = 1, last = 0,   -- events not yet taken
-    room = QUEUE_LIMIT,                -- with so many of them it is held
-    held = false,
-    ends_wanted = 0,                   -- how many wait for its end
-    parts = {},                        -- string[]: text deltas
-    waiters = nil,                     -- of the loop
-    line = nil,                        -- carried: where its thread waits, with the next five
-    room_line = nil,                   -- ... where bytes wait for room
-    starter = nil,                     -- ... the coroutine that started it
-    to_carry = nil,                    -- ... the request whose turn it is
-    tended_at = nil,                   -- ... when its thread was looked after
-    unseen = false,                    -- ... its thread was woken and has not run since
-    holder = nil,                      -- the stream whose end is being waited for
-    done = false,
-    value = nil,
-    err = nil,
-    fault = nil,                       -- what on_end raised
-    status = nil,                      -- of the last answer, with the next three
-    headers = nil,
-    request_id = nil,
-    attempts = nil,
-  }, call_mt)
+  local call = calls.new(self, id, request, traits)
   self.calls[id] = call
   if self.carried then
     local ok, fault = require("xai.carrier").start(loop.host(), call)
@@ -456,10 +217,15 @@ function Link:hold(id, on)
   if self.handle then self.handle:hold(id, on) end
 end
 
+--- Likewise.
+function Link:announce(id, on)
+  if self.handle then self.handle:announce(id, on) end
+end
+
 --- The program itself turns the crank: each turn takes all there is. It cannot say which stream it reads.
 function Link:drive(seconds)
   self.driven = true
-  for _, call in pairs(self.calls) do hold(call, false) end
+  for _, call in pairs(self.calls) do call:release() end
   self:crank(seconds)
   while self:take() do end -- luacheck: ignore 542
   self.driven = false
@@ -482,17 +248,26 @@ function Link:response(id)
   return leave(self, self.handle:response(id))
 end
 
+--- The text of a call so far; empty when it has none.
+function Link:text(id)
+  if not self.handle then return "" end
+  self.inside = true
+  return leave(self, self.handle:text(id))
+end
+
 --- Everything in flight ends as "cancelled"; the connections are closed.
 function Link:close()
   if not self.handle then return end
-  local handle, calls = self.handle, self.calls
+  local texts = {}
+  for id, call in pairs(self.calls) do texts[id] = call.streamed and self:text(id) or nil end
+  local handle, live = self.handle, self.calls
   self.handle, self.calls = nil, {}
   loop.unwatch(self)
   handle:close()
-  for _, call in pairs(calls) do
+  for id, call in pairs(live) do
     call:discard()
-    settle(call, {
-      outcome = "cancelled", reason = "client closed", attempts = {},
+    call:settle({
+      outcome = "cancelled", reason = "client closed", attempts = {}, text = texts[id],
       error = { kind = "cancelled", code = "cancelled", message = "the client was closed" },
     }, {})
   end

@@ -20,13 +20,14 @@ local opened = 0
 local tasks = setmetatable({}, { __mode = "k" }) -- coroutine -> task
 local scheduler                                  -- nil outside run
 local sleepers = {}                              -- { due, task }, earliest first
-local clock = { time = 0, real = core.now() }
+local clock = { time = 0, real = core.now(), busy = 0 }
 local interrupt                                  -- called each turn, see on_interrupt
 local hosted                                     -- waits in our place; false: no host, nil: not looked yet
 
 local LONGEST = 3600 -- seconds in one wait of the system's; then we look again
 local GLANCE = 0.1   -- ... while somebody wants to be asked about interrupts
 local BATCH = 32     -- events in one turn
+local BUSY = 256     -- turns of tasks that never rest, then the network has one
 local STUCK = 10000  -- turns without an event or a later moment before we say so
 
 -- ------------------------------------------------------------------ time
@@ -90,8 +91,11 @@ local function unpark(task)
     task.subject.waiters[task] = nil
     task.subject = nil
   end
-  for i = #sleepers, 1, -1 do
-    if sleepers[i].task == task then table.remove(sleepers, i) end
+  if task.asleep then
+    task.asleep = false
+    for i = #sleepers, 1, -1 do
+      if sleepers[i].task == task then table.remove(sleepers, i) end
+    end
   end
   task.parked = false
   push(task)
@@ -105,7 +109,10 @@ local function park(task, subject, due)
     task.scheduler.serial = task.scheduler.serial + 1
     subject.waiters[task] = task.scheduler.serial
   end
-  if due then put_to_sleep(task, due) end
+  if due then
+    task.asleep = true
+    put_to_sleep(task, due)
+  end
   coroutine.yield()
 end
 
@@ -263,18 +270,29 @@ local function idle(limit)
   return true
 end
 
+local function move_bytes()
+  for i = 1, opened do
+    local client = open[i]
+    if client and not client.virtual and client:busy() then client:crank(0) end
+  end
+end
+
 local function turn(limit)
   if interrupt then interrupt() end
   if sleepers[1] then wake_sleepers(now()) end
-  local task = pop()
+  local task = clock.busy < BUSY and pop()
   if task then
+    clock.busy = clock.busy + 1
     if is_live(task) then resume(task) end
     return true
   end
+  if clock.busy >= BUSY then move_bytes() end
+  clock.busy = 0
   if take_events() then
     clock.stuck = 0
     return true
   end
+  if scheduler and scheduler.ready.first <= scheduler.ready.last then return true end
   return idle(limit)
 end
 
@@ -364,6 +382,7 @@ local function start(fn, ...)
     name = name_of(fn),
     arguments = { n = select("#", ...), ... },
     parked = false,  -- waits for its subject or its time
+    asleep = false,  -- ... for its time
     subject = nil,   -- what it waits for
     waiters = nil,   -- who waits for it
     done = false,

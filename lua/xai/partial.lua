@@ -32,17 +32,10 @@ local function feed(self, text)
   note(self, violations)
 end
 
---- Read the pieces of text that were not read yet.
---- @param parts string[]
-function Partial:catch_up(parts)
-  if self.ended then return end
-  for i = self.taken + 1, #parts do feed(self, parts[i]) end
-  self.taken = #parts
-end
-
---- The pieces that were read are one now.
-function Partial:joined()
-  self.taken = 1
+-- Reads the pieces of text that were not read yet.
+local function catch_up(self)
+  for i = self.taken + 1, #self.pieces do feed(self, self.pieces[i]) end
+  self.taken = #self.pieces
 end
 
 local function restart(self)
@@ -54,7 +47,7 @@ end
 local function finish(self, call)
   self.ended = true
   local text = responses.is(call.value) and call.value:text()
-  if text and text ~= table.concat(call.parts) then
+  if text and text ~= table.concat(self.pieces) then
     restart(self)
     feed(self, text)
   end
@@ -68,21 +61,23 @@ end
 --- @return any value
 --- @return xai.Error? reason
 function Partial:read(call)
-  self:catch_up(call.parts)
+  if not self.ended then catch_up(self) end
   if call.done and not self.ended then finish(self, call) end
   local value, err = self.checker:value()
   if err then return nil, err end
   return value, self.reason
 end
 
---- @param schema table?  as the request had it; nil: any JSON will do
+--- @param schema table?    as the request had it; nil: any JSON will do
+--- @param pieces string[]  of the text; grows
 --- @return xai.Partial
-local function new(schema)
+local function new(schema, pieces)
   local compiled, err
   if schema then compiled, err = schemas.compile(schema, { format = "assert" }) end
   local self = setmetatable({
     schema = compiled or assert(schemas.compile(true)),
     unusable = err,   -- xai.Error, when the schema cannot be compiled: then the text is read without it
+    pieces = pieces,
     checker = nil,    -- xai.Checker
     reason = nil,     -- xai.Error, when the text cannot become what is wanted
     taken = 0,        -- pieces of the text that were read

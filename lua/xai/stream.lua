@@ -1,62 +1,34 @@
 --- An answer while it is still arriving: its events one by one, and the result at the end.
 -- SPDX-License-Identifier: MIT
-local loop = require "xai.loop"
 local responses = require "xai.response"
-
---- @class xai.Event
---- @field type string            "text", "reasoning", "refusal", "arguments", "api" or "retry"
---- @field text string?           the delta, in whole characters
---- @field name string?           the API's own name of the event
---- @field data table?            the API's own event, decoded when first looked at
---- @field raw string?            ... as JSON text
---- @field output_index integer?  the item in response.output; for chat the choice; from 0
---- @field content_index integer? the part in the item; for chat the tool call; from 0
---- @field wait number?           retry: seconds until the next attempt
---- @field attempt table?         retry: the attempt that failed
---- @field error xai.Error?       retry: why
 
 --- @class xai.Stream
 local Stream = {}
 local mt = { __name = "xai.stream", __index = Stream }
-
-local function is_moving(call)
-  return call.done or call.queue[call.first] ~= nil
-end
 
 local function check(self)
   if getmetatable(self) == mt then return end
   error("this is a method of a stream: call it with a colon, as in stream:events()", 3)
 end
 
-local function next_event(self)
-  local call = self.call
-  loop.wait(call, is_moving)
-  return call:shift()
-end
-
 --- Iterate over the events as they arrive. Ends silently, however the call ends: :result() tells. What the
 --- loop does not take is left on the network, so a slow reader slows the server and costs no memory: while the
---- program waits for something else some 256 events are queued here, then the stream stands still. Only waiting
---- for its own :result() and a loop around client:step() take all there is.
+--- program waits for something else some 256 events are kept, then the stream stands still. Only waiting for its own
+--- :result() and a loop around client:step() take all there is.
 --- @return fun(): xai.Event?
 function Stream:events()
   check(self)
   self.iterated = true
-  return function() return next_event(self) end
+  return self.call:events(self)
 end
 
---- The text that has arrived so far.
+--- The text that has arrived so far. When the answer has ended it is the answer's, should that say something else than
+--- its deltas.
 --- @return string
 function Stream:text()
   check(self)
   self.call:look()
-  local parts = self.call.parts
-  if #parts > 1 then
-    if self.reader then self.reader:catch_up(parts) end
-    self.call.parts = { table.concat(parts) }
-    if self.reader then self.reader:joined() end
-  end
-  return self.call.parts[1] or ""
+  return self.call:text()
 end
 
 --- The value so far of an answer that is JSON, for a form that fills itself: ask whenever something is to be shown.
@@ -74,7 +46,7 @@ function Stream:partial()
   check(self)
   local call = self.call
   call:look()
-  self.reader = self.reader or require("xai.partial").new(call.schema)
+  self.reader = self.reader or require("xai.partial").new(call.schema, call:follow_text())
   return self.reader:read(call)
 end
 

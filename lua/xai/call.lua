@@ -1,0 +1,424 @@
+--- One call: what came of it and was not taken yet, how it stands, and its one end.
+-- SPDX-License-Identifier: MIT
+--
+-- Events come in two ways. Where somebody iterates over them the call is announced: the core says only that there are
+-- some, and its reader fetches them, many in one crossing, as a lot (see xai.event); what is not fetched stays in the
+-- core, which pauses the socket. Where nobody does, or time is simulated and must not run ahead of the reader, the core
+-- gives them one by one, and they are queued here up to a limit; then the call is held. A lot is older than the queue.
+local core = require "xai.core"
+local errors = require "xai.error"
+local events = require "xai.event"
+local loop = require "xai.loop"
+local responses = require "xai.response"
+
+-- How many events of a stream wait here while its reader is busy elsewhere; more stay on the network.
+local QUEUE_LIMIT = 256
+local SLOTS = events.SLOTS
+
+--- @class xai.Call
+--- @field done boolean
+--- @field value any         what the call brought, when it ended well
+--- @field err xai.Error?    why it did not
+local Call = {}
+local mt = { __name = "xai.call", __index = Call }
+
+-- ------------------------------------------------------------------ the queue
+
+local function queued(self)
+  return self.last - self.first + 1
+end
+
+-- A held call gets no events, so its socket pauses.
+local function hold(self, on)
+  if self.held == on or self.done then return end
+  self.held = on
+  self.link:hold(self.id, on)
+  if self.room_line and not on then loop.wake(self.room_line) end
+end
+
+local function enqueue(self, event)
+  self.last = self.last + 1
+  self.queue[self.last] = event
+  local may_hold = self.ends_wanted == 0 and not self.announced and self.link:may_hold()
+  if may_hold and queued(self) >= self.room then hold(self, true) end
+end
+
+local function shift(self)
+  local event = self.queue[self.first]
+  if not event then return nil end
+  self.queue[self.first] = nil
+  self.first = self.first + 1
+  if queued(self) <= self.room / 2 then hold(self, false) end
+  return event
+end
+
+-- ------------------------------------------------------------------ lots
+
+local spare, MOST_SPARE = {}, 8 -- lots that nobody uses
+
+local function give_back(lot)
+  if #spare < MOST_SPARE then spare[#spare + 1] = lot end
+end
+
+local function take_spare()
+  local lot = spare[#spare]
+  spare[#spare] = nil
+  return lot or {}
+end
+
+-- For who reads the text along.
+local function note(self, event)
+  local is_text = event.type == "text" and not (self.chat and event.output_index ~= 0)
+  if is_text then self.pieces[#self.pieces + 1] = event.text end
+end
+
+local function unpack_lot(self, lot, stop)
+  for at = 0, stop - 1, SLOTS do
+    local event = events.at_slot(lot, at, self.series)
+    self.series = getmetatable(event)
+    if self.pieces then note(self, event) end
+    enqueue(self, event)
+  end
+end
+
+--- Events have been fetched: `count` of them in the lot.
+function Call:got(lot, count)
+  local stop = count * SLOTS
+  if self.pieces or self.at < self.stop or self.queue[self.first] then
+    unpack_lot(self, lot, stop)
+    return give_back(lot)
+  end
+  if self.lot then give_back(self.lot) end
+  self.lot, self.at, self.stop = lot, 0, stop
+end
+
+local function drop_lot(self)
+  if self.lot then give_back(self.lot) end
+  self.lot, self.at, self.stop = nil, 0, 0
+end
+
+local function fetch(self)
+  self.link:fetch(self, take_spare())
+  if self.room_line then loop.wake(self.room_line) end
+end
+
+--- Fetch all that is there.
+function Call:gather()
+  while self.ready do fetch(self) end
+end
+
+local function choose_way(self)
+  local on = self.reading and self.keep and self.ends_wanted == 0 and not self.done and not self.link.virtual
+  if on == self.announced then return end
+  self.announced, self.ready = on, false
+  self.link:announce(self.id, on)
+end
+
+-- ------------------------------------------------------------------ taking events
+
+--- An event that the core gave by itself.
+function Call:take_event(kind, text, name, raw, output_index, content_index)
+  if kind == "retry" then
+    local event = { type = "retry", wait = text, attempt = name, error = errors.from_core(raw) }
+    return self.keep and enqueue(self, event)
+  end
+  if not self.keep and not self.pieces then return end
+  local event = events.single(self.series, kind, text, name, raw, output_index, content_index)
+  self.series = getmetatable(event)
+  if self.pieces then note(self, event) end
+  if self.keep then enqueue(self, event) end
+end
+
+local function is_moving(self)
+  return self.done or self.ready or self.queue[self.first] ~= nil
+end
+
+-- The next event of a lot that has one.
+local function next_of_lot(self)
+  local at = self.at
+  self.at = at + SLOTS
+  local event = events.at_slot(self.lot, at, self.series)
+  self.series = getmetatable(event)
+  return event
+end
+
+-- The lot is used up.
+local function advance(self)
+  while true do
+    local event = shift(self)
+    if event then return event end
+    if self.at < self.stop then return next_of_lot(self) end
+    if self.ready then
+      fetch(self)
+      if self.at < self.stop then return next_of_lot(self) end
+    else
+      drop_lot(self)
+      if self.done then return nil end
+      loop.wait(self, is_moving)
+    end
+  end
+end
+
+--- Iterate over the events, which are now left in the core until they are asked for.
+--- @param owner table  its `call` is this one; held as long as the iterator is, and as long as that waits
+--- @return fun(): xai.Event?
+function Call:events(owner)
+  self.reading = true
+  hold(self, false)
+  choose_way(self)
+  return function()
+    if self.at < self.stop then return next_of_lot(self) end
+    return (advance(owner.call)) -- no tail call, which would forget the iterator
+  end
+end
+
+--- Keep no events, now or later.
+function Call:discard()
+  self.keep = false
+  self.queue, self.first, self.last = {}, 1, 0
+  drop_lot(self)
+  choose_way(self)
+  hold(self, false)
+end
+
+--- Somebody looks how far it is without taking events: whoever does so until the end gets there.
+function Call:look()
+  self:gather()
+  if not self.held then return end
+  self.room = 2 * self.room
+  hold(self, false)
+end
+
+--- Let everything come, whoever takes it.
+function Call:release()
+  self:gather()
+  hold(self, false)
+end
+
+--- The text so far.
+--- @return string
+function Call:text()
+  if self.done then return self.whole_text or "" end
+  return self.link:text(self.id)
+end
+
+--- The pieces of the text from now on, with all before them as the first one.
+--- @return string[]
+function Call:follow_text()
+  self.pieces = self.pieces or { self:text() }
+  return self.pieces
+end
+
+-- ------------------------------------------------------------------ its end
+
+local function meta_of(self, result, headers)
+  return {
+    outcome = result.outcome,
+    reason = result.reason ~= "" and result.reason or nil,
+    status = result.status,
+    request_id = result.request_id,
+    attempts = result.attempts or {},
+    counts = result.counts,   -- of the attempts, by class
+    tokens = result.tokens,   -- of all of them together
+    headers = headers,
+    marker_missing = result.marker_missing or false,
+    text_replaced = result.text_replaced or false,
+    not_streamed = result.not_streamed or false,
+    book = self.book,
+    us = self.us,
+    tools = self.tools,
+  }
+end
+
+local has_methods = { ["response"] = true, ["chat.completion"] = true, ["text_completion"] = true }
+
+local function dress(self, result, headers)
+  local response = result.response
+  if type(response) ~= "table" then return response end
+  if self.folded or has_methods[response.object] then
+    return responses.wrap(response, meta_of(self, result, headers))
+  end
+  return response
+end
+
+local token_limits = { max_output_tokens = true, max_prompt_tokens = true, length = true }
+
+local function is_accepted(self, result)
+  if result.outcome == "complete" then return true end
+  return self.allow_truncated and result.outcome == "incomplete" and result.response ~= nil
+    and token_limits[result.reason]
+end
+
+-- A fault in on_end belongs to who waits for the call, not to who happens to turn the crank.
+local function tell(self)
+  local on_end = self.on_end
+  if not on_end then return end
+  self.on_end = nil
+  local ok, objection = pcall(on_end, self.value, self.err)
+  if not ok then
+    self.fault = objection
+  elseif objection then
+    objection.response, self.value, self.err = self.value, nil, objection
+  end
+end
+
+-- Headers of an answer that are worth keeping.
+local kept_headers = {
+  "date", "server", "retry-after", "x-request-id", "x-zero-data-retention", "x-should-retry",
+  "x-ratelimit-limit-requests", "x-ratelimit-remaining-requests",
+  "x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens",
+  "x-metrics-ttft-ms", "x-metrics-e2e-ms", "x-metrics-mean-itl-ms", "cf-ray",
+}
+
+local function read_headers(handle)
+  local headers = {}
+  for _, name in ipairs(kept_headers) do
+    local value = handle:header(name)
+    if value and value ~= "" then headers[name] = value end
+  end
+  return headers
+end
+
+--- It has ended.
+--- @param result table    as the core tells it
+--- @param headers table?  of the answer; nil: those that the core holds for the end it has just given
+function Call:settle(result, headers)
+  self.whole_text = result.text
+  headers = headers or read_headers(self.link.handle)
+  local response = dress(self, result, headers)
+  if is_accepted(self, result) then
+    self.value = self.reply == "bytes" and (result.body or "") or response
+    if self.value == nil then self.value = core.null end
+  else
+    local plain = result.error or { kind = "network", code = result.outcome, message = "the call failed" }
+    self.err = errors.from_core(plain, {
+      repeatable = result.repeatable, retry_after = result.retry_after,
+      counts = result.counts, tokens = result.tokens,
+      attempts = result.attempts, outcome = result.outcome, reason = result.reason,
+      request_id = result.request_id, response = response, streamed = self.streamed,
+      body = result.body ~= "" and result.body or nil,
+    })
+  end
+  self.status, self.headers = result.status, headers
+  self.request_id, self.attempts = result.request_id, result.attempts
+  self.done, self.ready = true, false
+  self.holder = nil
+  tell(self)
+  loop.wake(self)
+  if self.line then loop.wake(self.line) end
+end
+
+-- Made beforehand: when it is needed there may be no room for another.
+local starved = errors.new {
+  kind = "memory", code = "nomem", message = "out of memory while the answer was taken over", outcome = "failed",
+  hint = "free memory and try again",
+}
+
+--- The same, whatever is raised meanwhile (memory, an interrupt): it has been the call's only end.
+function Call:settle_or_end(result)
+  local ok, fault = pcall(self.settle, self, result)
+  if ok then return end
+  self.done, self.ready = true, false
+  self.holder, self.value, self.err = nil, nil, starved
+  tell(self)
+  loop.wake(self)
+  error(fault, 0)
+end
+
+local function is_done(self) return self.done end
+
+-- The end lies behind all events: while somebody waits for it they are all taken.
+local function wait_for_end(self, timeout)
+  self.ends_wanted = self.ends_wanted + 1
+  choose_way(self)
+  hold(self, false)
+  local ended = loop.wait(self, is_done, timeout)
+  self.ends_wanted = self.ends_wanted - 1
+  choose_way(self)
+  return ended
+end
+
+--- Wait for the end.
+--- @param timeout number?  seconds
+--- @return any value
+--- @return xai.Error? err
+function Call:wait(timeout)
+  if not wait_for_end(self, timeout) then
+    return nil, errors.new {
+      kind = "timeout", code = "waiting", message = "the answer is still on its way", retryable = true,
+      hint = "wait again: the call goes on",
+    }
+  end
+  if self.fault ~= nil then error(self.fault, 0) end
+  return self.value, self.err
+end
+
+--- Stop it. It ends as "cancelled" with what had arrived; one that has ended stays as it is.
+function Call:cancel()
+  if self.done then return end
+  self:discard()
+  local on_end = self.on_end
+  self.on_end = nil
+  if on_end then on_end(nil, nil) end
+  self.link:cancel(self.id)
+end
+
+--- What is known about the answer beside its content.
+--- @return table  status, headers, request_id, attempts
+function Call:meta()
+  return { status = self.status, headers = self.headers, request_id = self.request_id, attempts = self.attempts }
+end
+
+-- ------------------------------------------------------------------ making one
+
+--- @param link table      the client's line to the core
+--- @param id integer
+--- @param request table   as the core took it
+--- @param traits table    ours: keep, chat, folded, streamed, allow_truncated, book, us, tools, schema, on_end
+--- @return xai.Call
+local function new(link, id, request, traits)
+  return setmetatable({
+    link = link,
+    id = id,
+    reply = request.reply,
+    keep = traits.keep or false,       -- events are queued for somebody
+    streamed = traits.streamed or false,
+    chat = traits.chat or false,       -- output_index counts choices
+    folded = traits.folded or false,   -- the answer gets a response's methods
+    allow_truncated = traits.allow_truncated or false,
+    book = traits.book,                -- prices
+    us = traits.us,
+    tools = traits.tools,              -- those that the request offered
+    schema = traits.schema,            -- that the request wants the answer to satisfy
+    on_end = traits.on_end,            -- fun(value, err) -> xai.Error?: before anybody is woken; may object
+    reading = false,                   -- somebody iterates over the events
+    announced = false,                 -- ... and fetches them
+    ready = false,                     -- the core has some to fetch
+    lot = nil, at = 0, stop = 0,       -- those fetched and not yet taken: behind slot `at`, up to slot `stop`
+    series = nil,                      -- of the last event
+    queue = {}, first = 1, last = 0,   -- events that came by themselves, not yet taken
+    room = QUEUE_LIMIT,                -- with so many of them it is held
+    held = false,
+    ends_wanted = 0,                   -- how many wait for its end
+    pieces = nil,                      -- string[]: of the text, where somebody reads it along
+    whole_text = nil,                  -- the text, once it has ended
+    waiters = nil,                     -- of the loop
+    line = nil,                        -- carried: where its thread waits, with the next five
+    room_line = nil,                   -- ... where bytes wait for room
+    starter = nil,                     -- ... the coroutine that started it
+    to_carry = nil,                    -- ... the request whose turn it is
+    tended_at = nil,                   -- ... when its thread was looked after
+    unseen = false,                    -- ... its thread was woken and has not run since
+    holder = nil,                      -- the stream whose end is being waited for
+    done = false,
+    value = nil,
+    err = nil,
+    fault = nil,                       -- what on_end raised
+    status = nil,                      -- of the last answer, with the next three
+    headers = nil,
+    request_id = nil,
+    attempts = nil,
+  }, mt)
+end
+
+return { new = new }

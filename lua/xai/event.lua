@@ -1,0 +1,67 @@
+--- Events as programs see them, and the lots in which the core hands them out.
+-- SPDX-License-Identifier: MIT
+--
+-- A lot is a table that holds events one after another, each in SLOTS slots: its place, its name, its text (false: it
+-- has none) and the API's JSON. Kind, name and place in the answer are mostly those of the event before, so they lie in
+-- a *series*, one table for all such neighbours, and an event is three fields and that series for its metatable.
+local core = require "xai.core"
+
+--- @class xai.Event
+--- @field type string            "text", "reasoning", "refusal", "arguments", "api" or "retry"
+--- @field text string?           the delta, in whole characters
+--- @field name string?           the API's own name of the event
+--- @field data table?            the API's own event, decoded when first looked at
+--- @field raw string?            ... as JSON text
+--- @field output_index integer?  the item in response.output; for chat the choice; from 0
+--- @field content_index integer? the part in the item; for chat the tool call; from 0
+--- @field wait number?           retry: seconds until the next attempt
+--- @field attempt table?         retry: the attempt that failed
+--- @field error xai.Error?       retry: why
+
+local SLOTS = 4
+local KINDS, INDICES = 8, 131072 -- values in a place's lowest part, and in the middle one; see lua/c/lxai_event.c
+
+local kinds = { [0] = "text", "reasoning", "refusal", "arguments", "api" }
+local number_of = {}
+for number, kind in pairs(kinds) do number_of[kind] = number end
+
+local function lazy(event, key)
+  if key ~= "data" then return getmetatable(event).shared[key] end
+  local data = core.decode(event.raw)
+  rawset(event, "data", data)
+  return data
+end
+
+--- What events with this place and name have in common.
+--- @return table series  place, name, type; shared: what an event shows of it
+local function series_of(place, name)
+  local indices = math.floor(place / KINDS)
+  return {
+    place = place,
+    name = name,
+    type = kinds[place % KINDS],
+    shared = { name = name, output_index = indices % INDICES, content_index = math.floor(indices / INDICES) },
+    __index = lazy,
+  }
+end
+
+--- The event behind a slot of a lot.
+--- @param lot table
+--- @param at integer     the slots before it
+--- @param series table?  of the event before it
+--- @return xai.Event event  whose metatable is its series
+local function at_slot(lot, at, series)
+  local place, name = lot[at + 1], lot[at + 2]
+  if not series or place ~= series.place or name ~= series.name then series = series_of(place, name) end
+  return setmetatable({ type = series.type, text = lot[at + 3] or nil, raw = lot[at + 4] }, series)
+end
+
+--- The same of an event that the core gave alone.
+--- @return xai.Event
+local function single(series, kind, text, name, raw, output_index, content_index)
+  local place = (content_index * INDICES + output_index) * KINDS + number_of[kind]
+  if not series or place ~= series.place or name ~= series.name then series = series_of(place, name) end
+  return setmetatable({ type = kind, text = kind ~= "api" and text or nil, raw = raw }, series)
+end
+
+return { SLOTS = SLOTS, at_slot = at_slot, single = single, series_of = series_of }
