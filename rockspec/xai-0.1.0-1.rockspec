@@ -128,15 +128,20 @@ build = {
         "core/src/xai_uri.c",
         "core/src/xai_window.c",
         "lua/c/lxai.c",
+        "lua/c/lxai_call.c",
         "lua/c/lxai_client.c",
         "lua/c/lxai_encode.c",
+        "lua/c/lxai_event.c",
         "lua/c/lxai_growth.c",
         "lua/c/lxai_json.c",
         "lua/c/lxai_lines.c",
         "lua/c/lxai_rates.c",
+        "lua/c/lxai_result.c",
         "lua/c/lxai_schema.c",
         "lua/c/lxai_sse.c",
-        "lua/c/lxai_terminal.c"
+        "lua/c/lxai_terminal.c",
+        "lua/c/lxai_wait.c",
+        "lua/c/lxai_wire.c"
       },
       -- libcurl is loaded by the first client that needs it; the module shows luaopen_xai_core alone.
       defines = { "XAI_LAZY_CURL", "XAI_HIDDEN" },
@@ -144,6 +149,7 @@ build = {
       libdirs = { "$(CURL_LIBDIR)", "$(PCRE2_LIBDIR)" },
       libraries = { "pcre2-8", "m" }
     },
+    ["xai.call"] = "lua/xai/call.lua",
     ["xai.carrier"] = "lua/xai/carrier.lua",
     ["xai.cli"] = "lua/xai/cli.lua",
     ["xai.cli.ask"] = "lua/xai/cli/ask.lua",
@@ -159,6 +165,7 @@ build = {
     ["xai.conversation"] = "lua/xai/conversation.lua",
     ["xai.cqueues"] = "lua/xai/cqueues.lua",
     ["xai.error"] = "lua/xai/error.lua",
+    ["xai.event"] = "lua/xai/event.lua",
     ["xai.extract"] = "lua/xai/extract.lua",
     ["xai.frame"] = "lua/xai/frame.lua",
     ["xai.hosted"] = "lua/xai/hosted.lua",
