@@ -82,6 +82,7 @@ XAI_API xai_str xai_str_of(const char *text);
   X(ERR_KEY, -102, "no usable API key")                                               \
   X(ERR_STATE, -103, "not possible in this state")                                    \
   X(ERR_URL, -104, "not a usable URL")                                                \
+  X(ERR_FILE, -105, "the shared file cannot be used")                                 \
   X(ERR_RESOLVE, -201, "could not resolve the host name")                             \
   X(ERR_CONNECT, -202, "could not connect")                                           \
   X(ERR_TLS, -203, "the secure connection could not be made")                         \
@@ -152,7 +153,8 @@ XAI_API const char *xai_code_name(xai_code code);
   X(CANCELLED, "cancelled", "")                                                                         \
   X(USAGE, "usage", "correct the arguments")                                                            \
   X(MEMORY, "memory", "free memory and try again")                                                      \
-  X(LIBRARY, "library", "install the library that the message names, for this machine's architecture")
+  X(LIBRARY, "library", "install the library that the message names, for this machine's architecture")  \
+  X(FILE, "file", "check its path, its permissions and its file system; a damaged one can be removed")
 
 typedef enum xai_kind {
 #define XAI_X(name, text, hint) XAI_KIND_##name,
@@ -518,6 +520,16 @@ typedef struct xai_log {
 /* A proxy from the environment is http_proxy's for http URLs, https_proxy's or HTTPS_PROXY's for https ones, else
  * all_proxy's or ALL_PROXY's, with or without http:// before it; unless no_proxy or NO_PROXY exempts the host: a
  * name with all below it, an address or a network (10.0.0.0/8), names and addresses with a port or without, "*". */
+/* Limits shared through a file. Those of the same model hold for all clients together, in every span of a second or a
+ * minute as seen on one clock: CLOCK_MONOTONIC, or the one that all of them hand in (the two kinds do not mix:
+ * XAI_ERR_FILE). Nine tenths of a limit can be used for long, and one tenth comes at once. A client that names another
+ * limit than the others keeps to its own and uses up the common one at its own rate, so that together they never exceed
+ * the larger. What a 429 teaches stays with the client that met it. Attempts at once are places that the system takes
+ * back when a process dies (locks of open file descriptions: Linux, 1,024 at most). Lines are each client's own: who has
+ * waited longest in one does not pass those of another. Counts of a moment before a restart of the machine do no harm.
+ * The file lies on a local file system and is not cut or removed while in use: calls then fail with XAI_ERR_FILE. A
+ * process that goes on after fork() without exec() keeps its parent's places until it frees its copy of the client.
+ * Source: faults.md F76. */
 typedef struct xai_config {
   size_t size;            /* stamped by XAI_CONFIG_INIT                                             */
   const char *api_key;    /* copied, see xai_client_set_key. NULL: no Authorization header is sent  */
@@ -549,12 +561,15 @@ typedef struct xai_config {
   void *key_user;
   xai_log log;
   const char *key_name; /* what errors call the key, 1 to 39 visible ASCII characters                  */
+  /* Path of a file: what `rates` allow is shared by all clients, of any process of this machine, that name it, see
+   * above. Made if there is none; kept open. Without rates: XAI_ERR_ARG. NULL: each client has them to itself. */
+  const char *share;
 } xai_config;
 #define XAI_CONFIG_INIT XAI_SIZED(xai_config)
 
 /* A client. Everything in config is copied. NULL with err filled: XAI_ERR_KEY (a character that no
  * header may hold, a file that cannot be read; the message never shows it), XAI_ERR_URL, XAI_ERR_TLS (ca_file cannot
- * be read), XAI_ERR_LIBRARY (libcurl), XAI_ERR_NOMEM, XAI_ERR_ARG. No connection is made yet. */
+ * be read), XAI_ERR_LIBRARY (libcurl), XAI_ERR_FILE, XAI_ERR_NOMEM, XAI_ERR_ARG. No connection is made yet. */
 XAI_API xai_client *xai_client_new(const xai_config *config, xai_error *err);
 /* Drops all calls without END events, closes connections, wipes the key. NULL is fine. Does nothing while
  * another function of this client is at work (F100). */

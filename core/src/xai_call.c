@@ -294,6 +294,7 @@ void xai__call_not_started(xai_call *call, uint64_t now) {
 static void tell_turned_away(xai_error *err, xai_code code, uint32_t retry_ms) {
   uint32_t tenths = retry_ms / 100 + (retry_ms % 100 > 0);
   if (code == XAI_ERR_DEADLINE) xai__fail(err, code, "it stood in line for a rate limit");
+  else if (code == XAI_ERR_FILE) xai__fail(err, code, "it was removed or cut short: make a new client");
   else xai__fail(err, code, "come again in %u.%u s", (unsigned)(tenths / 10), (unsigned)(tenths % 10));
 }
 
@@ -305,7 +306,7 @@ static void end_in_line(xai_call *call, uint64_t now, xai_code code, uint32_t re
   close_attempt(call, now, XAI_ATTEMPT_NOT_SENT, code, "queue");
   if (!has_ended) tell_turned_away(new_why(call), code, retry_ms);
   xai_error *err = call->why.error;
-  if (err != NULL && retry_ms > err->retry_after_ms) err->retry_after_ms = retry_ms;
+  if (err != NULL && err->retryable && retry_ms > err->retry_after_ms) err->retry_after_ms = retry_ms;
   const char *reason = code == XAI_ERR_RATE ? "rate limit" : code == XAI_ERR_OPEN ? "circuit breaker" : "";
   conclude(call, now, has_ended ? call->outcome : XAI_OUTCOME_FAILED, reason);
 }

@@ -18,6 +18,7 @@ static const code_row code_rows[] = {
   {XAI_ERR_KEY, XAI_KIND_AUTH, false},
   {XAI_ERR_STATE, XAI_KIND_USAGE, false},
   {XAI_ERR_URL, XAI_KIND_USAGE, false},
+  {XAI_ERR_FILE, XAI_KIND_FILE, false},
   {XAI_ERR_RESOLVE, XAI_KIND_NETWORK, true},
   {XAI_ERR_CONNECT, XAI_KIND_NETWORK, true},
   {XAI_ERR_TLS, XAI_KIND_TLS, false}, /* a wrong certificate does not mend itself (F08) */
@@ -72,6 +73,7 @@ const char *xai_code_name(xai_code code) {
     case XAI_ERR_KEY: return "err_key";
     case XAI_ERR_STATE: return "err_state";
     case XAI_ERR_URL: return "err_url";
+    case XAI_ERR_FILE: return "err_file";
     case XAI_ERR_RESOLVE: return "err_resolve";
     case XAI_ERR_CONNECT: return "err_connect";
     case XAI_ERR_TLS: return "err_tls";

@@ -26,6 +26,17 @@ static xai_code check_rates(const xai_config *config, xai_error *err) {
   return XAI_OK;
 }
 
+static xai_code share(xai_gate *self, const xai_config *config, xai_error *err) {
+  bool is_own = config->clock.now_ms != NULL;
+  if (config->share == NULL) return XAI_OK;
+  if (config->rate_count == 0) return xai__fail(err, XAI_ERR_ARG, "share: there are no rates to share");
+  xai_code code = xai__share_open(&self->share, config->share, err);
+  if (code == XAI_OK)
+    code = xai__share_use_clock(&self->share, is_own ? XAI_SHARE_OWN_CLOCK : XAI_SHARE_SYSTEM_CLOCK, err);
+  if (code != XAI_OK) return code;
+  return xai__limiter_share(&self->limiter, &self->share, config->rates, config->rate_count, err);
+}
+
 xai_code xai__gate_init(xai_gate *self, const xai_mem *mem, const xai_config *config, xai_error *err) {
   xai_code code = check_rates(config, err);
   size_t count = code == XAI_OK ? config->rate_count : 0;
@@ -34,11 +45,13 @@ xai_code xai__gate_init(xai_gate *self, const xai_mem *mem, const xai_config *co
   if (!xai__breaker_init(&self->breaker, &config->breaker) && code == XAI_OK)
     code = xai__fail(err, XAI_ERR_ARG, "breaker: failed_percent is at most 100, window_ms at least 100");
   if (made != XAI_OK) xai__fail(err, made, NULL);
-  return made != XAI_OK ? made : code;
+  if (made != XAI_OK || code != XAI_OK) return made != XAI_OK ? made : code;
+  return share(self, config, err);
 }
 
 void xai__gate_deinit(xai_gate *self) {
   xai__limiter_deinit(&self->limiter);
+  xai__share_close(&self->share);
 }
 
 /* ---- passing */
@@ -50,6 +63,11 @@ static xai_gate_answer never(xai_code code, uint64_t retry_ms) {
 
 static xai_gate_answer held_back(uint64_t at, uint64_t now) {
   return never(XAI_ERR_RATE, at > now ? at - now : 0);
+}
+
+/* What is no more must not be touched, and without it nobody knows what may be sent. */
+static bool has_lost_share(const xai_gate *self) {
+  return self->share.file != NULL && !xai__share_is_whole(&self->share);
 }
 
 /* The limiter has let it go; does the breaker? */
@@ -67,6 +85,7 @@ xai_gate_answer xai__gate_ask(xai_gate *self, xai_ticket *ticket, xai_str model,
   uint32_t retry_ms = 0;
   uint64_t at = now;
   if (xai__breaker_blocks(&self->breaker, now, &retry_ms)) return never(XAI_ERR_OPEN, retry_ms);
+  if (has_lost_share(self)) return never(XAI_ERR_FILE, 0);
   xai_admission what = xai__limiter_ask(&self->limiter, ticket, model, now, random, &at);
   if (what == XAI_ADMIT_NEVER) return held_back(at, now);
   return what == XAI_ADMIT_GO ? pass(self, ticket, now, random) : (xai_gate_answer){.what = what};
@@ -79,6 +98,11 @@ xai_ticket *xai__gate_next(xai_gate *self, uint64_t now, uint64_t *random, xai_g
   xai_ticket *ticket;
   if (xai__breaker_blocks(&self->breaker, now, &retry_ms)) { /* nobody waits for a service that is away */
     *answer = never(XAI_ERR_OPEN, retry_ms);
+    return xai__limiter_evict(&self->limiter);
+  }
+  if (self->limiter.waiting == 0 || now < self->limiter.wake_at) return NULL;
+  if (has_lost_share(self)) {
+    *answer = never(XAI_ERR_FILE, 0);
     return xai__limiter_evict(&self->limiter);
   }
   ticket = xai__limiter_next(&self->limiter, now, random, &what, &at);
@@ -111,6 +135,7 @@ void xai__gate_status(xai_gate *self, const xai_ticket *ticket, uint64_t now, in
 void xai__gate_done(xai_gate *self, xai_ticket *ticket, uint64_t now, const xai_attempt_report *report,
                     xai_health health, uint64_t *random) {
   if (ticket->state != TICKET_RUNNING) return;
+  if (has_lost_share(self)) xai__limiter_unshare(ticket);
   uint64_t passed_at = ticket->own.at;
   xai__limiter_done(&self->limiter, ticket, now, report, random);
   if (health == XAI_HEALTH_FAILED) xai__breaker_failed(&self->breaker, now, passed_at, random);

@@ -11,18 +11,19 @@
 typedef struct xai_gate {
   xai_breaker breaker;
   xai_limiter limiter;
+  xai_share share; /* of the limiter's rates */
 } xai_gate;
 
 typedef struct xai_gate_answer {
   xai_admission what;
-  xai_code code;     /* NEVER: XAI_ERR_OPEN or XAI_ERR_RATE                  */
+  xai_code code;     /* NEVER: XAI_ERR_OPEN, XAI_ERR_RATE or XAI_ERR_FILE    */
   uint32_t retry_ms; /* NEVER: how long a caller had better wait; at least 1 */
 } xai_gate_answer;
 
 /* What an attempt says about the service as a whole. */
 typedef enum xai_health { XAI_HEALTH_UNKNOWN, XAI_HEALTH_ALIVE, XAI_HEALTH_FAILED } xai_health;
 
-/* XAI_ERR_NOMEM, or XAI_ERR_ARG with err filled; deinit it all the same. */
+/* XAI_ERR_NOMEM, XAI_ERR_ARG or XAI_ERR_FILE with err filled; deinit it all the same. */
 xai_code xai__gate_init(xai_gate *self, const xai_mem *mem, const xai_config *config, xai_error *err);
 void xai__gate_deinit(xai_gate *self);
 

@@ -18,6 +18,7 @@ enum {
   SHUT_AFTER_MS = 30000,
   FIRST_SHUT_MS = 10000,
   LONGEST_SHUT_MS = 60000,
+  CROWD_LOOK_MS = 100,        /* for a place that another client may have left, at most so long apart */
   LONGEST_ANSWER_MS = 600000, /* no more is believed of how long answers take */
   GROWTH_PARTS = 16,          /* so much of the rate before the cut comes back each second        */
   FORGET_CUT = 4              /* without a known limit it has grown back at so many times that    */
@@ -81,7 +82,7 @@ static xai_caps caps_now(xai_lane *lane, uint64_t now) {
 
 /* When the windows and the block let `count` more requests pass, the last of them with so many tokens. */
 static uint64_t free_at(xai_lane *lane, const xai_caps *caps, uint64_t now, uint64_t count, uint64_t tokens) {
-  uint64_t at = later(now, lane->blocked_until);
+  uint64_t at = later(later(now, lane->blocked_until), lane->shared_at);
   if (caps->per_second > 0) at = later(at, xai__window_free_at(&lane->second, now, caps->per_second, count));
   if (caps->per_minute > 0) at = later(at, xai__window_free_at(&lane->minute, now, caps->per_minute, count));
   if (caps->tokens > 0)
@@ -101,7 +102,7 @@ static bool is_paced(const xai_lane *lane, uint64_t now) {
 uint64_t xai__lane_ready_at(xai_lane *lane, uint64_t now, uint64_t tokens, bool from_line) {
   xai_caps caps = caps_now(lane, now);
   if (caps.concurrent > 0 && lane->running >= caps.concurrent) return UINT64_MAX;
-  uint64_t at = free_at(lane, &caps, now, 1, tokens);
+  uint64_t at = later(free_at(lane, &caps, now, 1, tokens), lane->shared_until);
   return from_line || is_paced(lane, now) ? later(at, lane->pace_at_us / 1000) : at;
 }
 
@@ -142,6 +143,28 @@ void xai__lane_book(xai_lane *lane, xai_booking *booking, uint64_t now, bool fro
   xai__window_add(&lane->tokens, now, booking->tokens);
 }
 
+/* ---- what is shared */
+
+/* The clients that wait for the same do not come back together. Nobody tells when a place is free. */
+bool xai__lane_take_shared(xai_lane *lane, xai_booking *booking, uint64_t now, uint64_t *random) {
+  if (lane->pool == NULL || xai__pool_take(lane->pool, &booking->pool, now, booking->tokens, random))
+    return true;
+  uint64_t at = later(now + 1, xai__pool_free_at(lane->pool, now, booking->tokens));
+  uint64_t jitter = lane->pool->is_crowded ? CROWD_LOOK_MS : (at - now) / 8 + 2;
+  lane->shared_at = lane->pool->is_crowded ? 0 : at;
+  lane->shared_until = at + ((xai__random(random) * jitter) >> 32);
+  return false;
+}
+
+/* It may be enough for somebody who waits. */
+static void ask_shared_again(xai_lane *lane) {
+  lane->shared_at = lane->shared_until = 0;
+}
+
+void xai__lane_give_shared(xai_lane *lane, xai_booking *booking, uint64_t now) {
+  if (lane->pool != NULL) xai__pool_settle(lane->pool, &booking->pool, now, 0, false);
+}
+
 /* ---- a shut lane */
 
 static uint64_t jittered_span(uint64_t ms, uint64_t *random) {
@@ -171,14 +194,15 @@ uint64_t xai__lane_expected_tokens(const xai_lane *lane, uint64_t guess) {
   return later(1, guess * lane->tokens_a_guess / WHOLE_GUESS);
 }
 
-void xai__lane_settle(xai_lane *lane, const xai_booking *booking, uint64_t now,
-                      const xai_attempt_report *report) {
+void xai__lane_settle(xai_lane *lane, xai_booking *booking, uint64_t now, const xai_attempt_report *report) {
   bool nothing = report->outcome_class == XAI_ATTEMPT_NOT_SENT;
   bool free = nothing || (report->outcome_class == XAI_ATTEMPT_REFUSED && !report->has_tokens);
   uint64_t tokens = free ? 0 : report->has_tokens ? report->tokens : booking->tokens;
   lane->running--;
   learn_to_guess(lane, booking, report);
   xai__window_correct(&lane->tokens, now, booking->at, booking->tokens, tokens);
+  if (lane->pool != NULL) xai__pool_settle(lane->pool, &booking->pool, now, tokens, !nothing);
+  ask_shared_again(lane);
   if (!nothing) return;
   xai__window_correct(&lane->second, now, booking->at, 1, 0);
   xai__window_correct(&lane->minute, now, booking->at, 1, 0);

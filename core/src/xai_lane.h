@@ -11,6 +11,7 @@
 #define XAI_LANE_H
 
 #include "xai_line.h"
+#include "xai_pool.h"
 #include "xai_rate_hint.h"
 #include "xai_window.h"
 
@@ -52,6 +53,9 @@ typedef struct xai_lane {
   uint32_t answer_ms;      /* what an answer takes, on a running average ...                       */
   uint32_t spread_ms;      /* ... and how far they are from it                                     */
   uint64_t used_at;
+  xai_pool *pool;        /* what it shares with other clients; NULL: nothing                 */
+  uint64_t shared_at;    /* nothing passes there before ...                                  */
+  uint64_t shared_until; /* ... and is not asked for again before, by chance a little later  */
 } xai_lane;
 
 /* An attempt in the books of a lane. */
@@ -60,6 +64,7 @@ typedef struct xai_booking {
   uint64_t guess;  /* of which they were made; 0: the caller told them           */
   uint64_t at;     /* when it was let go                                         */
   uint64_t gap_us; /* that it put between itself and the next one                */
+  xai_pool_booking pool;
 } xai_booking;
 
 /* What became of an attempt. */
@@ -89,11 +94,14 @@ uint64_t xai__lane_soonest(xai_lane *lane, uint64_t now, uint64_t count, uint64_
 /* The lane is shut: may this one pass all the same? The next one must wait. */
 bool xai__lane_passes_as_probe(xai_lane *lane, uint64_t now, uint64_t *random);
 
+/* Does what it shares with other clients let one pass with the booking's tokens? Then that is taken, and it goes or is
+ * given back; else the lane is not ready until it may. */
+bool xai__lane_take_shared(xai_lane *lane, xai_booking *booking, uint64_t now, uint64_t *random);
+void xai__lane_give_shared(xai_lane *lane, xai_booking *booking, uint64_t now);
 /* One goes; its `tokens` and `guess` are set. */
 void xai__lane_book(xai_lane *lane, xai_booking *booking, uint64_t now, bool from_line, uint64_t *random);
 /* It is over: its place is free and its tokens are known. */
-void xai__lane_settle(xai_lane *lane, const xai_booking *booking, uint64_t now,
-                      const xai_attempt_report *report);
+void xai__lane_settle(xai_lane *lane, xai_booking *booking, uint64_t now, const xai_attempt_report *report);
 /* What its answer says about the limits and the rate. Longer wishes than longest_block_ms block nobody. */
 void xai__lane_learn(xai_lane *lane, const xai_booking *booking, uint64_t now,
                      const xai_attempt_report *report, uint32_t longest_block_ms, uint64_t *random);

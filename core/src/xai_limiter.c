@@ -32,8 +32,15 @@ xai_code xai__limiter_init(xai_limiter *self, const xai_mem *mem, const xai_rate
   return XAI_OK;
 }
 
+static void free_lane(xai_limiter *self, xai_lane *lane) {
+  xai__free(&self->mem, lane->pool, sizeof *lane->pool);
+  xai__free(&self->mem, lane, sizeof *lane);
+}
+
 void xai__limiter_deinit(xai_limiter *self) {
-  for (size_t i = 0; i < self->count; i++) xai__free(&self->mem, self->lanes[i], sizeof *self->lanes[i]);
+  for (size_t i = 0; i < self->count; i++) free_lane(self, self->lanes[i]);
+  xai__free(&self->mem, self->all.pool, sizeof *self->all.pool);
+  self->all.pool = NULL;
   self->count = 0;
 }
 
@@ -44,7 +51,7 @@ static bool is_idle(const xai_lane *lane) {
 }
 
 static void forget(xai_limiter *self, size_t i) {
-  xai__free(&self->mem, self->lanes[i], sizeof *self->lanes[i]);
+  free_lane(self, self->lanes[i]);
   self->lanes[i] = self->lanes[--self->count];
 }
 
@@ -62,6 +69,19 @@ static size_t find_lane(const xai_limiter *self, xai_str model) {
   size_t i = 0;
   while (i < self->count && !xai__lane_has_name(self->lanes[i], model)) i++;
   return i;
+}
+
+xai_code xai__limiter_share(xai_limiter *self, const xai_share *share, const xai_rate *rates, size_t count,
+                            xai_error *err) {
+  for (size_t i = 0; i < count; i++) {
+    xai_str model = xai_str_of(rates[i].model);
+    xai_lane *lane = rates[i].model != NULL ? self->lanes[find_lane(self, model)] : &self->all;
+    lane->pool = xai__alloc(&self->mem, sizeof *lane->pool);
+    if (lane->pool == NULL) return xai__fail(err, XAI_ERR_NOMEM, NULL);
+    xai_code code = xai__pool_init(lane->pool, share, model, &rates[i], err);
+    if (code != XAI_OK) return code;
+  }
+  return XAI_OK;
 }
 
 /* The one used last stands first, so that a client of one model finds it at once. */
@@ -92,8 +112,16 @@ static uint64_t soonest(xai_limiter *self, xai_lane *lane, uint64_t now, uint64_
                xai__lane_soonest(&self->all, now, count, tokens));
 }
 
-static void grant(xai_limiter *self, xai_ticket *ticket, uint64_t now, uint64_t *random, bool from_line) {
+/* What other clients share in, of the lane and of all, lets it pass, too: this is taken last, right before it goes. */
+static bool shared_limits_pass(xai_limiter *self, xai_ticket *ticket, uint64_t now, uint64_t *random) {
   ticket->all = ticket->own;
+  if (!xai__lane_take_shared(ticket->lane, &ticket->own, now, random)) return false;
+  if (xai__lane_take_shared(&self->all, &ticket->all, now, random)) return true;
+  xai__lane_give_shared(ticket->lane, &ticket->own, now);
+  return false;
+}
+
+static void grant(xai_limiter *self, xai_ticket *ticket, uint64_t now, uint64_t *random, bool from_line) {
   xai__lane_book(ticket->lane, &ticket->own, now, from_line, random);
   xai__lane_book(&self->all, &ticket->all, now, from_line && xai__lane_is_limited(&self->all), random);
   ticket->state = TICKET_RUNNING;
@@ -117,18 +145,21 @@ static bool limits_allow(xai_limiter *self, xai_lane *lane, const xai_ticket *ti
          xai__lane_ready_at(&self->all, now, ticket->own.tokens, false) <= now;
 }
 
-static bool may_go_at_once(xai_limiter *self, xai_lane *lane, const xai_ticket *ticket, uint64_t now) {
+static bool may_go_at_once(xai_limiter *self, xai_lane *lane, xai_ticket *ticket, uint64_t now,
+                           uint64_t *random) {
   if (xai__line_count(&lane->line) > 0) return false;
   if (self->waiting > 0 && xai__lane_is_limited(&self->all))
     return false; /* others may wait for what all share */
-  return limits_allow(self, lane, ticket, now);
+  return limits_allow(self, lane, ticket, now) && shared_limits_pass(self, ticket, now, random);
 }
 
 /* A probe of a shut lane keeps to every limit, as all others do. */
-static bool may_probe(xai_limiter *self, xai_lane *lane, const xai_ticket *ticket, uint64_t now,
-                      uint64_t *random, uint64_t *at) {
+static bool may_probe(xai_limiter *self, xai_lane *lane, xai_ticket *ticket, uint64_t now, uint64_t *random,
+                      uint64_t *at) {
+  if (now >= lane->shut_until && limits_allow(self, lane, ticket, now) &&
+      shared_limits_pass(self, ticket, now, random) && xai__lane_passes_as_probe(lane, now, random))
+    return true;
   *at = later(lane->shut_until, soonest(self, lane, now, 1, ticket->own.tokens));
-  if (limits_allow(self, lane, ticket, now) && xai__lane_passes_as_probe(lane, now, random)) return true;
   if (*at <= now) *at = now + CROWDED_MS; /* places are taken, and nobody knows for how long */
   return false;
 }
@@ -161,7 +192,7 @@ xai_admission xai__limiter_ask(xai_limiter *self, xai_ticket *ticket, xai_str mo
     grant(self, ticket, now, random, false);
     return XAI_ADMIT_GO;
   }
-  if (may_go_at_once(self, lane, ticket, now)) {
+  if (may_go_at_once(self, lane, ticket, now, random)) {
     grant(self, ticket, now, random, false);
     return XAI_ADMIT_GO;
   }
@@ -233,28 +264,37 @@ static void look_at_lane(xai_limiter *self, xai_lane *lane, uint64_t now, turn *
   else if (is_before(first, t->first)) t->first = first;
 }
 
-xai_ticket *xai__limiter_next(xai_limiter *self, uint64_t now, uint64_t *random, xai_admission *what,
-                              uint64_t *at) {
-  if (self->waiting == 0 || now < self->wake_at) return NULL;
+static turn look_at_all(xai_limiter *self, uint64_t now) {
   turn t = {.wake_at = UINT64_MAX};
   look_at_lane(self, &self->nameless, now, &t);
   for (size_t i = 0; i < self->count; i++) look_at_lane(self, self->lanes[i], now, &t);
-  if (t.hopeless != NULL) {
-    *what = XAI_ADMIT_NEVER;
-    *at = t.at;
-    xai__limiter_leave(self, t.hopeless);
-    return t.hopeless;
+  return t;
+}
+
+xai_ticket *xai__limiter_next(xai_limiter *self, uint64_t now, uint64_t *random, xai_admission *what,
+                              uint64_t *at) {
+  if (self->waiting == 0 || now < self->wake_at) return NULL;
+  for (;;) {
+    turn t = look_at_all(self, now);
+    if (t.hopeless != NULL) {
+      *what = XAI_ADMIT_NEVER;
+      *at = t.at;
+      xai__limiter_leave(self, t.hopeless);
+      return t.hopeless;
+    }
+    /* What all share is given to the first in any line, or to nobody. */
+    uint64_t shared_at = t.first != NULL ? xai__lane_ready_at(&self->all, now, t.first->own.tokens, true) : 0;
+    if (t.first == NULL || shared_at > now) {
+      self->wake_at = t.first != NULL && shared_at < t.wake_at ? shared_at : t.wake_at;
+      return NULL;
+    }
+    /* Held up by what other clients have used, a lane is not ready any more, or all are not: look again. */
+    if (!shared_limits_pass(self, t.first, now, random)) continue;
+    *what = XAI_ADMIT_GO;
+    leave_line(self, t.first);
+    grant(self, t.first, now, random, true);
+    return t.first;
   }
-  /* What all share is given to the first in any line, or to nobody. */
-  uint64_t shared_at = t.first != NULL ? xai__lane_ready_at(&self->all, now, t.first->own.tokens, true) : 0;
-  if (t.first == NULL || shared_at > now) {
-    self->wake_at = t.first != NULL && shared_at < t.wake_at ? shared_at : t.wake_at;
-    return NULL;
-  }
-  *what = XAI_ADMIT_GO;
-  leave_line(self, t.first);
-  grant(self, t.first, now, random, true);
-  return t.first;
 }
 
 xai_ticket *xai__limiter_evict(xai_limiter *self) {
@@ -276,6 +316,10 @@ size_t xai__limiter_place(const xai_ticket *ticket) {
 }
 
 /* ---- how it went */
+
+void xai__limiter_unshare(xai_ticket *ticket) {
+  ticket->own.pool = ticket->all.pool = (xai_pool_booking){0};
+}
 
 void xai__limiter_accepted(const xai_ticket *ticket) {
   if (ticket->state == TICKET_RUNNING) xai__lane_accepted(ticket->lane, &ticket->own);

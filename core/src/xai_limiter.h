@@ -62,6 +62,10 @@ typedef struct xai_limiter {
 xai_code xai__limiter_init(xai_limiter *self, const xai_mem *mem, const xai_rate *rates, size_t count,
                            bool learns, uint32_t longest_block_ms);
 void xai__limiter_deinit(xai_limiter *self);
+/* The rates that it was given hold for all together who name the same file, which outlives it. XAI_ERR_NOMEM and
+ * those of xai__pool_init: deinit it all the same. */
+xai_code xai__limiter_share(xai_limiter *self, const xai_share *share, const xai_rate *rates, size_t count,
+                            xai_error *err);
 
 /* May this call send now? With NEVER `*at` is the earliest moment at which one could. `model` may be empty. */
 xai_admission xai__limiter_ask(xai_limiter *self, xai_ticket *ticket, xai_str model, uint64_t now,
@@ -75,6 +79,8 @@ xai_ticket *xai__limiter_evict(xai_limiter *self);
 void xai__limiter_leave(xai_limiter *self, xai_ticket *ticket);
 /* The server has taken the attempt on, long before its answer is over, perhaps. Nothing if none runs. */
 void xai__limiter_accepted(const xai_ticket *ticket);
+/* The file is no more: nothing of what a running ticket took there is given back. */
+void xai__limiter_unshare(xai_ticket *ticket);
 /* The attempt is over. Nothing if none runs. */
 void xai__limiter_done(xai_limiter *self, xai_ticket *ticket, uint64_t now, const xai_attempt_report *report,
                        uint64_t *random);

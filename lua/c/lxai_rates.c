@@ -53,6 +53,7 @@ static xai_breaker_options check_breaker(lua_State *L, int table) {
 void lxai_check_rates(lua_State *L, int table, xai_config *config) {
   config->breaker = check_breaker(L, table);
   config->rates_fixed = lxai_opt_bool(L, table, "client", "rates_fixed");
+  config->share = lxai_opt_cstr(L, table, "client", "share");
   lxai_get(L, table, "rates");
   if (lua_isnil(L, -1)) return;
   if (!lua_istable(L, -1)) luaL_error(L, "client: 'rates' must be a list of tables");

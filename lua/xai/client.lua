@@ -42,6 +42,8 @@ local DEFAULT_URL = "https://api.x.ai/v1"
 --- @field http string?            "1.1" (default): a connection for each call in flight; "2": calls share them
 --- @field rates xai.Rate[]?        rate limits known beforehand: what exceeds them waits here; see also `learn_rates`
 --- @field learn_rates boolean?    default true: limits, waits and slower paces are learned from answers and 429s
+--- @field share string?           path of a file, made if there is none: what `rates` allow is shared by all clients of
+---   this machine, in any process, that name it
 --- @field breaker boolean|xai.BreakerOptions? false: a service that keeps failing is asked on and on
 local known_options = {
   api_key = "string|boolean|function", api_key_file = "string", key_name = "string",
@@ -51,7 +53,7 @@ local known_options = {
   allow_truncated = "boolean", limits = "table", user_agent = "string", ca_file = "string", proxy = "string",
   seed = "count", max_calls = "count", max_connections = "count", http = "string",
   require_staple = "boolean",
-  rates = "table", learn_rates = "boolean", breaker = "boolean|table",
+  rates = "table", learn_rates = "boolean", share = "string", breaker = "boolean|table",
 }
 
 --- @class xai.CallOptions
@@ -491,7 +493,7 @@ end
 
 -- Texts that C reads up to their first NUL, and what the program itself wrote into its options.
 local function check_texts(options, level)
-  for _, name in ipairs { "base_url", "user_agent", "ca_file", "proxy", "api_key_file", "key_name" } do
+  for _, name in ipairs { "base_url", "user_agent", "ca_file", "proxy", "api_key_file", "key_name", "share" } do
     if (options[name] or ""):find("\0", 1, true) then
       error(('xai.new: option "%s" holds a NUL byte'):format(name), level + 1)
     end
@@ -533,6 +535,7 @@ local function new(options, level)
   options = copy(options_of.check("xai.new", options, known_options, level))
   check_texts(options, level)
   rates.check_rates(options.rates, level)
+  rates.check_share(options, level)
   local wish = wants_simulation(options)
   local source, fault = keys.choose(options, wish)
   if not source then return nil, fault end
@@ -546,7 +549,7 @@ local function new(options, level)
     proxy = options.proxy, seed = options.seed, max_calls = options.max_calls,
     max_connections = options.max_connections, http = options.http,
     require_staple = options.require_staple, limits = limits_of("xai.new", options, level),
-    rates = options.rates, rates_fixed = options.learn_rates == false,
+    rates = options.rates, rates_fixed = options.learn_rates == false, share = options.share,
     breaker = rates.check_breaker(options.breaker, level),
     transport = sim and "scripted" or host and host.transport or "curl", clock = sim and "manual" or "system",
   }, sim, log)

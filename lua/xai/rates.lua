@@ -48,6 +48,21 @@ local function check_rates(rates, level)
   end
 end
 
+--- @param options xai.Options
+--- @param level integer
+local function check_share(options, level)
+  if options.share == nil then return end
+  if options.share == "" then error("xai.new, share: must be the path of a file", level + 1) end
+  if not options.rates or #options.rates == 0 then
+    error("xai.new, share: there are no limits to share: name them in rates", level + 1)
+  end
+  for i, rate in ipairs(options.rates) do
+    if (rate.concurrent or 0) > 1024 then
+      error(("xai.new, rates[%d]: at most 1024 attempts at once can be shared"):format(i), level + 1)
+    end
+  end
+end
+
 --- @param breaker boolean|xai.BreakerOptions|nil
 --- @param level integer
 --- @return boolean|table|nil
@@ -59,4 +74,4 @@ local function check_breaker(breaker, level)
   return breaker
 end
 
-return { check_rates = check_rates, check_breaker = check_breaker }
+return { check_rates = check_rates, check_share = check_share, check_breaker = check_breaker }
