@@ -55,6 +55,11 @@ local play = {
     while not went do go:wait() end -- until the client has read so far; then closed with its body unread
   end,
   stall = begin_stream,
+  whole = function(con)
+    answer(con, "200 OK", "Content-Type: application/json\r\nConnection: close\r\n",
+      '{"id":"r1","object":"response","status":"completed","model":"grok-4.6","output":[],"usage":{"input_tokens":10,'
+      .. '"input_tokens_details":{"cached_tokens":0},"output_tokens":5,"total_tokens":15,"cost_in_usd_ticks":500000}}')
+  end,
   cut = function(con)
     con:write "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 999\r\n\r\n{\"id\":\"r1\"}"
     con:flush()
@@ -89,7 +94,8 @@ local function serve(con)
   if case == "connect" then
     answer(con, "407 Who are you?", "Content-Type: text/html\r\n", "<html>log in</html>")
   elseif play[case] then
-    if case ~= "reset" then con:read(-(tonumber(head:match "Content%-Length: (%d+)") or 0)) end
+    local size = tonumber(head:match "Content%-Length: (%d+)") or 0
+    if case ~= "reset" and size > 0 then con:read(size) end -- all of it: closed with some unread, it would be a reset
     play[case](con, head)
   end
   if case == "stall" then con:read(1) end -- nil when the client goes
