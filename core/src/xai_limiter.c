@@ -258,6 +258,7 @@ typedef struct turn {
 static void look_at_lane(xai_limiter *self, xai_lane *lane, uint64_t now, turn *t) {
   xai_ticket *first = first_of(lane);
   if (first == NULL || t->hopeless != NULL) return;
+  if (first->deadline_at <= now) return; /* its own clock ends it in this very turn, and says why */
   t->hopeless = hopeless_one(self, lane, now, &t->at);
   uint64_t ready = xai__lane_ready_at(lane, now, first->own.tokens, true);
   if (ready > now) t->wake_at = ready < t->wake_at ? ready : t->wake_at;
