@@ -94,6 +94,7 @@ struct net {
   long most;     /* connections to one host, 0: no limit                     */
   xai_poll *poll;
   net_exchange *active;
+  size_t active_count;
   net_exchange *spare;
   size_t spare_count;
   net_exchange *resume; /* to be unpaused by the next step                         */
@@ -139,6 +140,7 @@ bool xai__curl_trust_more(net_exchange *x, CURLcode result);
 /* Headers and options of one request, and what has to go when it is over. */
 bool xai__curl_set_request(net_exchange *x);
 void xai__curl_clear_request(net_exchange *x);
+void xai__curl_drop_headers(net_exchange *x); /* they hold the key */
 /* Never on a kept connection. */
 bool xai__curl_set_fresh(net_exchange *x, bool fresh);
 /* Limits in time. limit: of connecting, from now; limit_upload likewise. watch: look at them all at that moment.

@@ -9,6 +9,7 @@
 
 #define HAPPY_EYEBALLS_MS 200L
 #define LIFETIME_SECONDS 600L
+#define MANY_STREAMS 256
 #define LARGE_BODY 65536 /* from here on libcurl sends it apart from the head */
 
 xai_str xai__curl_host(const char *url) {
@@ -208,6 +209,13 @@ static bool set_encoding(const net_exchange *x) {
   return curl_easy_setopt(x->easy, CURLOPT_ACCEPT_ENCODING, x->request->compress ? "" : NULL) == CURLE_OK;
 }
 
+/* libcurl holds it as long as the answer takes. Few streams may come fast; among many each is slow, and an event of
+ * some hundred bytes at a time is all that it gets. */
+static long buffer_size(const net_exchange *x) {
+  if (!x->request->stream) return 65536;
+  return x->owner->active_count < MANY_STREAMS ? 16384 : 2048;
+}
+
 bool xai__curl_set_request(net_exchange *x) {
   CURL *easy = x->easy;
   bool ok = x->wire != NULL || build_headers(x);
@@ -215,7 +223,7 @@ bool xai__curl_set_request(net_exchange *x) {
   MUST(CURLOPT_CONNECT_ONLY, x->wire != NULL ? 1L : 0L);
   MUST(CURLOPT_HTTPHEADER, x->headers);
   MUST(CURLOPT_CONNECTTIMEOUT_MS, connect_limit(x->request));
-  MAY(CURLOPT_BUFFERSIZE, x->request->stream ? 16384L : 65536L);
+  MAY(CURLOPT_BUFFERSIZE, buffer_size(x));
   /* Before 7.80 nothing would tell of a repeat without a body to rewind. */
   bool hidden = !XAI_CURL_TELLS_READY && x->request->body.len == 0 && !xai__curl_may_repeat(x);
   return xai__curl_set_fresh(x, hidden) && set_encoding(x) && set_exemption(x) && set_method(x) && ok;
@@ -228,11 +236,15 @@ bool xai__curl_set_fresh(net_exchange *x, bool fresh) {
 #undef MUST
 #undef MAY
 
-void xai__curl_clear_request(net_exchange *x) {
+void xai__curl_drop_headers(net_exchange *x) {
   curl_easy_setopt(x->easy, CURLOPT_HTTPHEADER, NULL);
-  curl_easy_setopt(x->easy, CURLOPT_POSTFIELDS, NULL);
   xai__free_secret(&x->owner->mem, x->headers, x->headers_size);
   x->headers = NULL;
+}
+
+void xai__curl_clear_request(net_exchange *x) {
+  xai__curl_drop_headers(x);
+  curl_easy_setopt(x->easy, CURLOPT_POSTFIELDS, NULL);
 }
 
 bool xai__curl_has_http2(void) {

@@ -170,6 +170,8 @@ xai_code xai__fold_replace(xai_fold *fold, const xai_json *answer, const char *k
   xai_json_doc *doc = new_doc(fold);
   if (doc == NULL) return xai__fold_no_room(fold);
 
+  /* As many values as the event has, and their texts, which it only borrows. */
+  xai__json_doc_expect(doc, xai__json_doc_used(fold->event) + fold->size);
   xai_json_doc *tree = fold->tree;
   fold->tree = doc; /* where kept values go */
   xai_json *root = xai__fold_keep(fold, answer);

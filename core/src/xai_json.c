@@ -6,7 +6,8 @@
 
 #define DEFAULT_DEPTH 128
 #define DEFAULT_BYTES ((size_t)256 << 20)
-#define FIRST_CHUNK ((size_t)1 << 10) /* small: an open stream holds two documents */
+#define FIRST_CHUNK ((size_t)1 << 10) /* small: each open stream holds a document */
+#define SMALL_DOC ((size_t)16 << 10)
 
 /* ---- the arena ---- */
 
@@ -51,20 +52,25 @@ static void free_chunks(xai_json_doc *doc) {
 
 /* Bytes handed out so far. What is left over at the end of a chunk does not count, so whether a text is
  * too big never depends on what the document held before. */
-static size_t bytes_used(const xai_json_doc *doc) {
+size_t xai__json_doc_used(const xai_json_doc *doc) {
   if (doc->chunk == NULL) return 0;
   return doc->used + (size_t)(doc->at - (const char *)(doc->chunk + 1));
 }
 
-/* Each chunk is as large as all before it, so that there are few. */
+/* In small steps at first; later each chunk is as large as all before it, so that there are few. */
+static size_t next_room(const xai_json_doc *doc) {
+  if (doc->total == 0) return FIRST_CHUNK;
+  return doc->total < SMALL_DOC ? larger(doc->total / 4, FIRST_CHUNK / 2) : doc->total;
+}
+
 void *xai__json_grow(xai_json_doc *doc, size_t size) {
-  size_t used = bytes_used(doc);
+  size_t used = xai__json_doc_used(doc);
   size_t left = doc->max_bytes - used;
   if (size > left) {
     doc->failure = XAI_ERR_TOO_BIG;
     return NULL;
   }
-  size_t room = larger(smaller(larger(doc->total, FIRST_CHUNK), left), round_up(size));
+  size_t room = larger(smaller(round_up(next_room(doc)), left), round_up(size));
   if (!add_chunk(doc, room)) {
     doc->failure = XAI_ERR_NOMEM;
     return NULL;
@@ -89,6 +95,11 @@ void xai__json_doc_empty(xai_json_doc *doc) {
   free_chunks(doc);
   doc->root = NULL;
   doc->used = 0;
+}
+
+void xai__json_doc_expect(xai_json_doc *doc, size_t bytes) {
+  if (doc->chunk == NULL && bytes > FIRST_CHUNK)
+    (void)add_chunk(doc, smaller(round_up(bytes), doc->max_bytes));
 }
 
 xai_json_doc *xai_json_doc_new(const xai_mem *mem, unsigned max_depth, size_t max_bytes) {
@@ -349,7 +360,7 @@ xai_code xai__json_push(xai_json_doc *doc, xai_json *array, xai_json *value) {
 
 /* A wild index is refused before any memory goes into nulls. */
 static xai_code fill_with_nulls(xai_json_doc *doc, xai_json *array, size_t count) {
-  if (count > (doc->max_bytes - bytes_used(doc)) / sizeof(xai_json)) return XAI_ERR_TOO_BIG;
+  if (count > (doc->max_bytes - xai__json_doc_used(doc)) / sizeof(xai_json)) return XAI_ERR_TOO_BIG;
   xai_json chain = {.type = XAI_JSON_ARRAY};
   while (chain.len < count) {
     xai_json *null = xai__json_new(doc, XAI_JSON_NULL);
@@ -390,11 +401,30 @@ void xai__json_remove(xai_json *object, const char *key) {
   }
 }
 
+/* A text that has a chunk for itself grows with it, and leaves nothing behind. False: then it has to move. */
+static bool grow_chunk(xai_json_doc *doc, xai_json *string, size_t need) {
+  xai_json_chunk *chunk = doc->chunk;
+  if (string->as.text != (const char *)(chunk + 1)) return false;
+  size_t more = need < SMALL_DOC ? need / 2 : need;
+  size_t room = smaller(round_up(need + more), doc->max_bytes - doc->used);
+  if (room < round_up(need)) return false;
+  xai_json_chunk *grown = xai__realloc(&doc->mem, chunk, sizeof *chunk + chunk->room, sizeof *chunk + room);
+  if (grown == NULL) return false;
+  doc->chunk = grown;
+  doc->total += room - grown->room;
+  grown->room = room;
+  rewind_chunk(doc);
+  string->as.text = doc->at;
+  doc->at += string->room;
+  return true;
+}
+
 /* Make room for `need` bytes. A text that ends where the free bytes begin is stretched where it lies, which
  * is what happens when one text grows; else it moves to twice the room. */
 static xai_code make_room(xai_json_doc *doc, xai_json *string, size_t need) {
   size_t more = round_up(need - string->room);
-  if (string->room > 0 && string->as.text + string->room == doc->at && more <= (size_t)(doc->end - doc->at)) {
+  bool is_last = string->room > 0 && string->as.text + string->room == doc->at;
+  if (is_last && (more <= (size_t)(doc->end - doc->at) || grow_chunk(doc, string, need))) {
     doc->at += more;
     string->room += (uint32_t)more;
     return XAI_OK;

@@ -33,6 +33,10 @@ struct xai_json {
 void xai__json_doc_reset(xai_json_doc *doc);
 /* Forget all values and give their memory back. */
 void xai__json_doc_empty(xai_json_doc *doc);
+/* What is known of the bytes to come, for an empty document: they then lie in one piece. */
+void xai__json_doc_expect(xai_json_doc *doc, size_t bytes);
+/* Bytes handed out. */
+size_t xai__json_doc_used(const xai_json_doc *doc);
 /* The root of the last parse or the value last set as root. */
 xai_json *xai__json_root(xai_json_doc *doc);
 void xai__json_set_root(xai_json_doc *doc, xai_json *value);

@@ -91,7 +91,10 @@ static xai_code tell_line(net_exchange *x, xai_str line) {
     x->head.why = "a content encoding that was not asked for";
     return XAI_ERR_HTTP;
   }
-  if (kind == XAI_HEAD_END) x->upload_due = NEVER; /* whatever became of the rest of it */
+  if (kind == XAI_HEAD_END) {
+    x->upload_due = NEVER;     /* whatever became of the rest of it */
+    xai__curl_drop_headers(x); /* nothing will be asked again */
+  }
   if (kind == XAI_HEAD_STATUS) x->sink.status(x->sink.user, x->head.status);
   if (kind == XAI_HEAD_FIELD) return x->sink.header(x->sink.user, name, value);
   return XAI_OK;
@@ -280,6 +283,7 @@ static void end_multi(net *self) {
 /* ---- starting and ending ---- */
 
 static void unlink_active(net *self, net_exchange *x) {
+  self->active_count--;
   if (x->prev != NULL) x->prev->next = x->next;
   else self->active = x->next;
   if (x->next != NULL) x->next->prev = x->prev;
@@ -287,6 +291,7 @@ static void unlink_active(net *self, net_exchange *x) {
 }
 
 static void link_active(net *self, net_exchange *x) {
+  self->active_count++;
   x->prev = NULL;
   x->next = self->active;
   if (x->next != NULL) x->next->prev = x;

@@ -253,6 +253,53 @@ static void max_attempts_do_not_add_up(void) {
   CHECK_INT(b.heap.live, 0);
 }
 
+/* ---- at rest */
+
+#define EVENT(name, rest) "event: " name "\ndata: {\"type\":\"" name "\"," rest "}\n\n"
+static const char beginning[] =
+  EVENT("response.created", "\"sequence_number\":0,\"response\":{\"id\":\"resp_1\",\"object\":\"response\","
+                            "\"status\":\"in_progress\",\"model\":\"grok-4.6\",\"output\":[],\"tools\":[],"
+                            "\"temperature\":null,\"usage\":null}") DELTA;
+
+/* A large event that nobody knows, cut where it hurts. */
+static void send_giant(bounded *b, uint32_t id) {
+  static char text[MAX_EVENT / 2];
+  memset(text, 'x', sizeof text);
+  static const char head[] = "event: response.new\ndata: {\"type\":\"response.new\",\"b64\":\"",
+                    tail[] = "\"}\n\n";
+  wire_bytes(&b->wire, id, head, sizeof head - 1);
+  wire_pull(&b->wire);
+  wire_bytes(&b->wire, id, text, sizeof text);
+  wire_pull(&b->wire);
+  wire_bytes(&b->wire, id, tail, sizeof tail - 1);
+}
+
+/* Between two events a stream holds its response so far, and little else: no buffer, no error, no event. */
+static void a_stream_that_waits_for_its_next_event(void) {
+  enum { STREAMS = 64, EACH = 5 << 10 };
+  bounded b;
+  uint32_t ids[STREAMS];
+  open_bounded(&b, "/responses", true);
+  size_t before = b.heap.bytes;
+  for (int i = 0; i < STREAMS; i++) {
+    wire_start(&b.wire, "/responses", "{}", true);
+    ids[i] = wire_request_id(&b.wire);
+    wire_head(&b.wire, ids[i], 200, "text/event-stream");
+    wire_bytes(&b.wire, ids[i], beginning, sizeof beginning - 1);
+    wire_pull(&b.wire);
+    send_giant(&b, ids[i]);
+    wire_pull(&b.wire);
+  }
+  size_t each = (b.heap.bytes - before) / STREAMS;
+  if (each > EACH) printf("%s: %zu bytes a stream, %d allowed\n", check_name, each, EACH);
+  CHECK(each <= EACH);
+  for (int i = 0; i < STREAMS; i++) wire_bytes(&b.wire, ids[i], DELTA, strlen(DELTA));
+  wire_pull(&b.wire);
+  CHECK_INT(b.wire.deltas, 2 * STREAMS); /* and goes on */
+  wire_close(&b.wire);
+  CHECK_INT(b.heap.live, 0);
+}
+
 /* ---- over real sockets */
 
 /* Some turns of real time; the client's own clock is the test's. */
@@ -318,6 +365,7 @@ int main(void) {
   RUN(an_error_body_without_end);
   RUN(max_request);
   RUN(max_attempts_do_not_add_up);
+  RUN(a_stream_that_waits_for_its_next_event);
   RUN(the_socket_waits_when_nobody_pulls_F57_F58);
   return check_report("bounds");
 }
