@@ -26,7 +26,7 @@ end
 ---   failed that nobody waits for, default: to stderr
 local function attach(options)
   local outside = options and options.controller or cqueues.new()
-  local host, polls = { report = options and options.report }, {}
+  local host, polls = { paced = true, report = options and options.report }, {}
   local bell, due, keepers = condition.new(), math.huge, setmetatable({}, { __mode = "k" })
 
   local function controller() return cqueues.running() or outside end

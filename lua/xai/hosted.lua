@@ -18,6 +18,7 @@ local STUCK = 10000 -- turns of a simulated network without an event before we s
 --- @field report fun(message: string)?  say that something went wrong of which nobody waits to hear; default: to stderr
 --- @field watch fun(client: table)?   it has calls in flight: call loop.pump when client.handle:fd() becomes readable
 --- @field unwatch fun(client: table)? ... no longer; the descriptor is about to be closed, perhaps
+--- @field paced boolean?              pump alone gives out real events, and the host calls it with a budget
 --- @field kill fun(thread: any)?      end what spawn gave, wherever it is parked
 --- @field is_over fun(thread: thread): boolean?  has a coroutine of the host's run to its end?
 --- @field transport "host"?           it has sockets of its own, which the next five use (see xai.carrier):
@@ -46,8 +47,8 @@ local function jump(self)
   return jumped and self.turns < STUCK
 end
 
-local function take(self)
-  if not self.take_events() then return false end
+local function take(self, most)
+  if not self.take_events(most) then return false end
   self.turns = 0
   return true
 end
@@ -58,7 +59,7 @@ function Hosted:wait(subject, check, timeout)
   while not check(subject) do
     local left = limit and limit - core.now()
     if left and left <= 0 then return false end
-    if not take(self) and not jump(self) then self.host.wait(subject, left) end
+    if not take(self, self.host.paced and 0) and not jump(self) then self.host.wait(subject, left) end
   end
   return true
 end
@@ -96,26 +97,31 @@ end
 -- Until the time is up or nothing is left; is anything left?
 local function take_all(self, limit)
   repeat
-    if not take(self) then return false end
+    if not take(self, limit and 1) then return false end
   until limit and core.now() >= limit
   return true
 end
 
---- Do what is due now, and give every event to its call.
---- @param budget number?    stop giving out events after about so many seconds; the rest waits for the next time
---- @return number? seconds  until the next time, at the latest; nil: nothing is in flight
-function Hosted:pump(budget)
-  local limit = budget and core.now() + budget
+local function crank(self)
   for client in self.clients() do
     if not client.virtual and client:busy() then client:crank(0) end
   end
-  local more = take_all(self, limit)
+end
+
+--- Do what is due now, and give every event to its call.
+--- @param budget number?    seconds after which to stop; what is left is done first the next time, before the network
+---   has its turn, whose time is not bounded by this: some ten microseconds for each socket that has something
+--- @return number? seconds  until the next time, at the latest; nil: nothing is in flight
+function Hosted:pump(budget)
+  local limit = budget and core.now() + budget
+  if not (self.behind and budget) then crank(self) end
+  self.behind = take_all(self, limit)
   local due
   for client in self.clients() do
     self:watch(client)
     if not client.virtual and client:busy() then due = earlier(due, earlier(client:due(), client:tend())) end
   end
-  return more and 0 or due
+  return self.behind and 0 or due
 end
 
 -- ------------------------------------------------------------------ tasks
@@ -201,7 +207,7 @@ local function to_stderr(message) io.stderr:write("xai: ", message, "\n") end
 
 --- @param host xai.Host
 --- @param clients fun(): fun(): table?   iterates over the open clients
---- @param take_events fun(): boolean     takes one event of each
+--- @param take_events fun(most: integer?): boolean  takes some events of each, of real ones at most so many
 local function new(host, clients, take_events)
   host.report = host.report or to_stderr
   return setmetatable({
@@ -209,6 +215,7 @@ local function new(host, clients, take_events)
     clients = clients,
     take_events = take_events,
     turns = 0,                                    -- of simulated networks, since the last event
+    behind = false,                               -- the last pump left events
     watched = {},                                 -- client -> true: the host watches its descriptor
     groups = setmetatable({}, { __mode = "k" }),  -- coroutine -> the tasks of its run
     tasks = setmetatable({}, { __mode = "k" }),   -- coroutine -> the task it runs

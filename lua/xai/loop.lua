@@ -165,13 +165,13 @@ end
 
 -- Some events of each client, so that a busy one does not starve the others. Simulated time must not run ahead of
 -- the tasks, so there it is one.
-local function take_events()
+local function take_events(most)
   local took = false
   for i = 1, opened do
     local client = open[i]
     if client then
       if client.virtual then follow(client) end
-      for _ = 1, client.virtual and 1 or BATCH do
+      for _ = 1, client.virtual and 1 or most or BATCH do
         if not client:take() then break end
         took = true
       end

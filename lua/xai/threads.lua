@@ -32,6 +32,7 @@ local function new(host, block)
   local places = setmetatable({}, { __mode = "k" }) -- parked thread -> { line, sleeper }
   local killed = setmetatable({}, { __mode = "k" })
   local turning = false
+  host.paced = true
 
   local function ring(seconds)
     if not turning then host.alarm(seconds) end
@@ -115,20 +116,36 @@ local function new(host, block)
     end
   end
 
-  return function(budget)
-    local limit = budget and core.now() + budget or math.huge
-    turning = true
+  local function wake_sleepers()
     while sleepers[1] and sleepers[1].due <= core.now() do
       local thread = sleepers[1].thread
       leave(thread)
       push(thread)
     end
+  end
+
+  local function pump(budget)
     local ok, due = pcall(loop.pump, budget)
-    if not ok then
-      host.report(tostring(due))
-      due = REST
-    end
+    if ok then return due end
+    host.report(tostring(due))
+    return REST
+  end
+
+  -- Who was left waiting by the last turn goes first: nothing is fetched that nobody has time for.
+  local function work(budget)
+    local limit = budget and core.now() + budget or math.huge
+    wake_sleepers()
     resume_ready(limit)
+    local left = limit - core.now()
+    if left <= 0 then return 0 end
+    local due = pump(budget and left)
+    resume_ready(limit)
+    return due
+  end
+
+  return function(budget)
+    turning = true
+    local due = work(budget)
     turning = false
     if ready.first <= ready.last then return 0 end
     local first = sleepers[1] and math.max(0, sleepers[1].due - core.now())

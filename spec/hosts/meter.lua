@@ -39,7 +39,8 @@ end
 
 --- The time that so much of the calls stayed below, in seconds; share: 0.99
 function Meter:percentile(share)
-  local sorted = { (table.unpack or unpack)(self.samples) }
+  local sorted = {}
+  for i, sample in ipairs(self.samples) do sorted[i] = sample end
   table.sort(sorted)
   return sorted[math.max(1, math.ceil(#sorted * share))] or 0
 end

@@ -1,0 +1,3 @@
+-- The example's own settings, in its own words.
+-- SPDX-License-Identifier: MIT
+dofile "examples/love/conf.lua"
