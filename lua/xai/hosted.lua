@@ -94,11 +94,11 @@ function Hosted:forget(client)
   if self.host.unwatch then self.host.unwatch(client) end
 end
 
--- Until the time is up or nothing is left; is anything left?
+-- Until the time is up or nothing is left; may anything be left?
 local function take_all(self, limit)
-  repeat
+  while not limit or core.now() < limit do
     if not take(self, limit and 1) then return false end
-  until limit and core.now() >= limit
+  end
   return true
 end
 

@@ -108,11 +108,11 @@ local function new(host, block)
   -- Those who are ready now; whom they wake has the next turn.
   local function resume_ready(limit)
     for _ = ready.first, ready.last do
+      if core.now() >= limit then return end
       local thread = ready[ready.first]
       ready[ready.first] = nil
       ready.first = ready.first + 1
       resume(thread)
-      if core.now() >= limit then return end
     end
   end
 
