@@ -271,6 +271,52 @@ describe("xai.hosted", function()
     assert.equal(0, client:pending())
   end)
 
+  it("has the descriptor watched while calls are in flight, and no longer", function()
+    open(function() return json_answer "x" end)
+    local log, link = {}, client.link
+    function world.host.watch(watched) table.insert(log, watched == link and "watch" or "?") end
+    function world.host.unwatch(watched) table.insert(log, watched == link and "unwatch" or "?") end
+    world.run(function()
+      assert(client:respond "x")
+      assert.equal("watch unwatch", table.concat(log, " "))
+      assert(client:respond "x")
+      assert(client:stream "y")
+      client:close()
+    end)
+    assert.equal("watch unwatch watch unwatch watch unwatch", table.concat(log, " "))
+  end)
+
+  it("leaves events for the next time when its budget is used up, and the network then waits", function()
+    open(function() return json_answer "x" end)
+    local cranked, left = 0, 3
+    local busy = {
+      handle = {}, busy = function() return true end, due = function() return 5 end, tend = function() end,
+      crank = function() cranked = cranked + 1 end,
+    }
+    local function clients()
+      local done = false
+      return function()
+        if done then return nil end
+        done = true
+        return busy
+      end
+    end
+    local function take_events(most)
+      assert.equal(1, most)
+      left = left - 1
+      return left >= 0
+    end
+    local hosted = require("xai.hosted").new({}, clients, take_events)
+    assert.equal(0, hosted:pump(0))
+    assert.same({ 1, 3 }, { cranked, left })
+    assert.equal(0, hosted:pump(0))
+    assert.equal(1, cranked)
+    assert.equal(5, hosted:pump(60))
+    assert.same({ 1, -1 }, { cranked, left })
+    hosted:pump(0)
+    assert.equal(2, cranked)
+  end)
+
   it("lets a simulated network run beside it", function()
     open(function() return json_answer "real" end)
     local simulated = assert(xai.new { simulate = true })

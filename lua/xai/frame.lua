@@ -23,8 +23,8 @@ local function attach(options)
 end
 
 --- To be called each frame: moves bytes, gives out events, resumes the tasks that waited for them.
---- @param budget number?  seconds after which the rest is left to the next frame; default 0.00025. What has begun is not
----   interrupted: a task that does not wait, a step of the network (some ten microseconds for each socket that is ready)
+--- @param budget number?  seconds after which the rest is left to the next frame; default 0.00025. What has begun is
+---   not interrupted: a task that does not wait, a turn of the network (some ten microseconds for each ready socket)
 --- @return boolean more  something was left
 local function update(budget)
   if not turn then error("xai.frame.update: call xai.frame.attach() first", 2) end

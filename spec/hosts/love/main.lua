@@ -98,15 +98,17 @@ end
 
 -- The processor's caches are shared with whatever else the machine does: of some rounds the quietest counts.
 local function twenty_streams(grok)
-  local counts, best = {}, nil
+  local counts, best, longest = {}, nil, 0
   keep_streams(grok, counts)
   frames_until(30, function() return false end)
   for _ = 1, ROUNDS do
+    longest = math.max(longest, meter.longest)
     meter, frame_times = meters.new(), {}
     frames_until(FRAMES, function() return false end)
     if not best or meter:percentile(0.99) < best:percentile(0.99) then best = meter end
     if best:percentile(0.99) < STEP_BOUND then break end
   end
+  best.longest = math.max(longest, meter.longest) -- of all that was before, too
   meter = best
   local p99 = meter:percentile(0.99)
   check("all the streams come in", #counts == STREAMS and math.min(unpack(counts)) > 20, #counts)
@@ -139,8 +141,8 @@ local function run()
   twenty_streams(grok)
   histogram("time in update, " .. STREAMS .. " streams", meter.samples, { 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5 })
   histogram("time of a frame, drawing included, last round", frame_times, { 1, 2, 4, 8, 12, 16.7, 33.3 })
-  return meters.report(passed, failed, meter, ("p99 of the time in update %.3f ms, with %d streams, of %d frames"):format(
-    meter:percentile(0.99) * 1000, STREAMS, meter.count))
+  local note = "p99 of the time in update %.3f ms, with %d streams, of %d frames"
+  return meters.report(passed, failed, meter, note:format(meter:percentile(0.99) * 1000, STREAMS, meter.count))
 end
 
 function love.run()
