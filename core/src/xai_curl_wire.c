@@ -11,7 +11,7 @@
 #include <sys/uio.h>
 
 #define NEVER UINT64_MAX
-#define READ_ROOM 32768u
+#define READ_ROOM 16384u /* on the stack, which may be that of a coroutine */
 
 #if !defined(MSG_NOSIGNAL)
 #define MSG_NOSIGNAL 0 /* there the socket itself is told */
@@ -122,7 +122,8 @@ static void end_with(xai_wire *wire, const xai_exchange_end *end) {
 static void tell_end(xai_wire *wire, xai_code code, const char *detail) {
   xai_exchange_end end;
   const char *phase = code == XAI_OK ? "done" : xai__talk_phase(&wire->talk);
-  xai__talk_describe(&wire->talk, code, phase != NULL ? phase : "connect", detail, &end);
+  if (phase == NULL) phase = wire->link != NULL ? "send" : "connect";
+  xai__talk_describe(&wire->talk, code, phase, detail, &end);
   end_with(wire, &end);
 }
 

@@ -391,12 +391,16 @@ static bool start_afresh(net *self, net_exchange *x, CURLcode result) {
   return xai__curl_set_fresh(x, true) && curl_multi_add_handle(self->multi, x->easy) == CURLM_OK;
 }
 
-/* A descriptor of our own for the connection that libcurl will close. */
+/* A descriptor of our own for the connection whose first one libcurl will close; were that one still watched, it
+ * would go on being reported. */
 static int take_connection(const net_exchange *x, xai_exchange_end *end) {
   curl_socket_t fd = CURL_SOCKET_BAD;
   curl_easy_getinfo(x->easy, CURLINFO_ACTIVESOCKET, &fd);
   int own = fd != CURL_SOCKET_BAD ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
-  if (own >= 0) return own;
+  if (own >= 0) {
+    xai__poll_watch(x->owner->poll, fd, XAI_POLL_IN | XAI_POLL_OUT, 0);
+    return own;
+  }
   *end = (xai_exchange_end){.code = XAI_ERR_CONNECT, .phase = "connect"};
   if (strerror_r(errno, end->detail, sizeof end->detail) != 0) end->detail[0] = '\0';
   return -1;
