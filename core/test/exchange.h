@@ -92,9 +92,23 @@ static inline xai_transport *open_with(const xai_config *config) {
   return t;
 }
 
+/* Plain HTTP goes over our own sockets, and over libcurl's where connections are limited, as TLS always does. */
+static bool over_libcurl;
+#define LIBCURLS_LIMIT (over_libcurl ? 256 : 0)
+
+/* The tests once each way. */
+static inline void run_both_ways(void (*tests)(void)) {
+  over_libcurl = false;
+  tests();
+  over_libcurl = true;
+  tests();
+  over_libcurl = false;
+}
+
 static inline xai_transport *open_plain(void) {
   xai_config config = XAI_CONFIG_INIT;
   config.proxy = "";
+  config.max_connections = LIBCURLS_LIMIT;
   return open_with(&config);
 }
 

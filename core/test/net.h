@@ -132,6 +132,7 @@ static inline xai_config net_config(void) {
   xai_config config = XAI_CONFIG_INIT;
   config.api_key = NET_KEY;
   config.proxy = "";
+  config.max_connections = LIBCURLS_LIMIT;
   config.seed = 7;
   config.limits.deadline_ms = 10000 * slowness();
   config.limits.backoff_base_ms = 1;

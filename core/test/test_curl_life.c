@@ -529,8 +529,7 @@ static void nothing_leaks_over_many(void) {
   lb_stop(s);
 }
 
-int main(void) {
-  forget_environment();
+static void all(void) {
   RUN(F16_a_pooled_connection_closed_while_idle);
   RUN(F17_a_pooled_connection_dies_with_the_request);
   RUN(F17_no_resend_of_a_large_body_either);
@@ -553,10 +552,15 @@ int main(void) {
   RUN(the_descriptor_tells_when_to_step);
   RUN(an_alarm_wakes_descriptor_and_step);
   RUN(a_step_without_waiting_returns_at_once);
+  RUN(nothing_leaks_over_many);
+}
+
+int main(void) {
+  forget_environment();
+  run_both_ways(all);
   const lb_step *const scripts[] = {hello};
   shared_server = lb_start(scripts, 1);
   check_nomem("F92_each_allocation_fails", one_exchange);
   lb_stop(shared_server);
-  RUN(nothing_leaks_over_many);
   return check_report("curl life");
 }

@@ -484,8 +484,7 @@ static void F40_cookies_are_not_kept(void) {
   lb_stop(s);
 }
 
-int main(void) {
-  forget_environment();
+static void all(void) {
   RUN(F16_a_kept_connection_that_died_while_idle);
   RUN(F16_a_reset_that_crosses_the_request);
   RUN(F17_a_kept_connection_dies_after_the_request_was_read);
@@ -511,5 +510,10 @@ int main(void) {
   RUN(F36_statuses_that_ask_for_another_time);
   RUN(F37_interim_answers);
   RUN(F40_cookies_are_not_kept);
+}
+
+int main(void) {
+  forget_environment();
+  run_both_ways(all);
   return net_report("faults on the wire: HTTP/1.1");
 }

@@ -258,8 +258,7 @@ static void F63_cancel_after_the_end(void) {
   scene_end(&w);
 }
 
-int main(void) {
-  forget_environment();
+static void all(void) {
   RUN(F47_the_server_holds_on_after_the_marker);
   RUN(F47_a_connection_that_comes_to_rest_is_kept);
   RUN(F48_a_reset_within_the_stream);
@@ -270,5 +269,10 @@ int main(void) {
   RUN(F63_cancel_while_connecting);
   RUN(F63_cancel_in_headers_and_between_and_within_events);
   RUN(F63_cancel_after_the_end);
+}
+
+int main(void) {
+  forget_environment();
+  run_both_ways(all);
   return net_report("faults on the wire: streams");
 }
