@@ -53,11 +53,14 @@ probe_dist() {
     done
     # shellcheck disable=SC2046
     cc -std=c11 -DXAI_PCRE2=1 $(pkg-config --cflags libpcre2-8) -o probe dist_probe.c xai.c -lcurl -lpcre2-8 && ./probe all
+    cc -std=c11 -Wall -Wextra -Werror -DXAI_LAZY_CURL xai.c engine_tick.c -o engine_tick_lazy
     cp dist_probe.c main.cpp
     gcc -std=c11 -O1 -c xai.c && g++ -std=c++11 -Wall -Wextra -Werror -o engine main.cpp xai.o -lcurl && ./engine
   )
   only -g xai_ "$stage-dist/xai.o"
-  tools/with_sim.sh "$stage-dist/engine_tick" | grep -q . || fail "the engine's tick is silent"
+  for engine in engine_tick engine_tick_lazy; do
+    tools/with_sim.sh "$stage-dist/$engine" | grep -q . || fail "the engine's tick is silent ($engine)"
+  done
   echo "ok      xai.c and xai.h with libcurl alone, in C11 and C++"
 }
 

@@ -8,10 +8,6 @@
  */
 #include <pthread.h>
 
-#ifdef XAI_LAZY_CURL
-#define CURL_DISABLE_TYPECHECK /* its macros stand in the way of the functions */
-#endif
-
 #include "xai_curl.h"
 #include "xai_err.h"
 
@@ -21,6 +17,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+#undef curl_easy_setopt /* macros that check types, and hide the functions */
+#undef curl_easy_getinfo
+#undef curl_multi_setopt
 
 /* Type, name behind "curl_", parameters, arguments. */
 #define PLAIN_FUNCTIONS(X)                                                                     \
