@@ -12,6 +12,8 @@
 #include "xai_curl.h"
 #include "xai_talk.h"
 
+#pragma GCC visibility push(hidden)
+
 struct xai_wire {
   net_kind kind;  /* first                                                 */
   bool sending;   /* more of the request is to go out                      */
@@ -48,5 +50,7 @@ void xai__wire_end_unwatched(net *self);
 void xai__wire_end_mute(net *self, uint64_t now);
 /* Nobody is told. In a copy of the process the links are abandoned. */
 void xai__wire_free_all(net *self);
+
+#pragma GCC visibility pop
 
 #endif

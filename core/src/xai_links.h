@@ -9,6 +9,8 @@
 #include "xai_buf.h"
 #include "xai_poll.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef struct xai_link {
   int fd;
   unsigned want;         /* what it is watched for                     */
@@ -52,5 +54,7 @@ void xai__links_close(xai_links *links, xai_link *link);
 xai_link *xai__links_find(const xai_links *links, int fd);
 /* Watch it for XAI_POLL_IN and XAI_POLL_OUT, or 0: not at all. XAI_ERR_NOMEM. */
 xai_code xai__links_watch(xai_links *links, xai_link *link, unsigned want);
+
+#pragma GCC visibility pop
 
 #endif

@@ -5,6 +5,8 @@
 
 #include "xai_quota.h"
 
+#pragma GCC visibility push(hidden)
+
 /* Of one lane. Each part may be without a limit. */
 typedef struct xai_pool {
   const xai_share *share; /* borrowed */
@@ -33,5 +35,7 @@ bool xai__pool_take(xai_pool *self, xai_pool_booking *booking, uint64_t now, uin
                     uint64_t *random);
 /* It is over: its place is free, it used so many tokens, and (not sent) it never was. Nothing if nothing is booked. */
 void xai__pool_settle(xai_pool *self, xai_pool_booking *booking, uint64_t now, uint64_t tokens, bool is_sent);
+
+#pragma GCC visibility pop
 
 #endif

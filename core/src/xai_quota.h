@@ -14,6 +14,8 @@
 
 #include "xai_share.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef struct xai_quota {
   xai_counter *counter; /* NULL: no limit                                              */
   uint64_t limit;
@@ -40,5 +42,7 @@ bool xai__quota_take(const xai_quota *self, xai_quota_booking *booking, uint64_t
  * given back. */
 void xai__quota_correct(const xai_quota *self, const xai_quota_booking *booking, uint64_t now,
                         uint64_t count);
+
+#pragma GCC visibility pop
 
 #endif

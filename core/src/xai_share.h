@@ -15,6 +15,8 @@
 
 #include "xai_err.h"
 
+#pragma GCC visibility push(hidden)
+
 enum { XAI_SHARE_COUNTERS = 4095, XAI_SHARE_PLACES = 1024 };
 
 /* One counter; what its numbers mean is its user's business. 64 bytes, and 0 throughout when new. */
@@ -58,5 +60,7 @@ bool xai__share_has_places(const xai_share *self);
 void xai__share_flush(xai_share *self, uint64_t now);
 /* Waits until all is on the disk. */
 void xai__share_sync(const xai_share *self);
+
+#pragma GCC visibility pop
 
 #endif

@@ -5,7 +5,11 @@
 
 #include "xai_buf.h"
 
+#pragma GCC visibility push(hidden)
+
 /* After XAI_MORE, when no bytes are at hand: gives back all memory but what a cut event holds. */
 void xai__sse_rest(xai_sse *sse);
+
+#pragma GCC visibility pop
 
 #endif

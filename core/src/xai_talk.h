@@ -9,6 +9,8 @@
 
 #include "xai_http1.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef struct xai_talk {
   const xai_exchange_request *request;
   xai_sink sink;
@@ -38,5 +40,7 @@ const char *xai__talk_phase(const xai_talk *talk);
 /* Fills `end`; detail may be NULL, and loses its secrets. */
 void xai__talk_describe(const xai_talk *talk, xai_code code, const char *phase, const char *detail,
                         xai_exchange_end *end);
+
+#pragma GCC visibility pop
 
 #endif
