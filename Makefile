@@ -209,7 +209,7 @@ coverage: ## what of core/src the C tests and specs (5.4) reach, line and branch
 interop: all $(B)/tools/schema_verdicts ## other people's clients, and ajv (by npm)
 	@$(IN_TREE) $(CLEAN_ENV) tools/interop.sh
 
-bench: all $(BENCHES) ## every figure beside its bound and its peers (by npm), in turns; ROW="..." for some rows
+bench: all $(BENCHES) $(B)/bench/bounds ## every figure beside its bound and its peers (by npm), in turns; ROW="..." for some rows
 	@$(IN_TREE) $(CLEAN_ENV) bench/run.sh $(if $(ROW),"$(ROW)")
 
 callgrind: all $(B)/bench/count ## instructions of the hot paths against bench/callgrind.txt: 10 % up fails; RENEW=1 renews it
@@ -237,6 +237,8 @@ $(B)/bench/%: bench/%.c $(B)/libxai.a | $(B)/bench/
 	$(Q)$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -Icore/src -Ibench -MMD -MP -o $@ $< $(B)/libxai.a $(LIBS)
 $(B)/bench/%: bench/load/%.c $(B)/libxai.a | $(B)/bench/
 	$(Q)$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -Ibench -MMD -MP -o $@ $< $(B)/libxai.a $(LIBS) -lssl -lcrypto
+$(B)/bench/bounds: bench/bounds.cpp | $(B)/bench/
+	$(Q)$(CXX) -std=c++17 -O2 -Ibench $(CXXFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(shell pkg-config --libs simdjson jansson 2>/dev/null || pkg-config --libs simdjson 2>/dev/null || pkg-config --libs jansson 2>/dev/null)
 $(B)/tools/%: tools/%.c $(B)/libxai.a | $(B)/tools/
 	$(Q)$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(B)/libxai.a $(LIBS)
 $(B)/examples/%: examples/c/%.c $(B)/libxai.a | $(B)/examples/

@@ -1,8 +1,11 @@
 --- Bytes of a stream to what a Lua program sees of it: the text of each delta, or each event as a table.
 -- SPDX-License-Identifier: MIT
 --
---   lua deltas.lua ours|find|cjson text|table     -> ns (an event)
---   ours: the C client over a wire of its own; find: plain string.find and lua-cjson; chunks of 16 KiB
+--   lua deltas.lua ours|core|find text|table|split     -> ns (an event), from chunks of 16 KiB
+--   lua deltas.lua find large                          -> ms: one event of 8 MiB, from chunks of 1,400 bytes
+--
+-- ours: the public client over a wire of its own, as `for event in stream:events()` has it; core: the C module below
+-- it; find: plain string.find, and lua-cjson but for split.
 local who, what = arg[1], arg[2]
 local pipe = assert(io.popen "build/bench/sse --bytes")
 local bytes = pipe:read "*a"
@@ -12,8 +15,8 @@ local pieces = {}
 for at = 1, #bytes, CHUNK do pieces[#pieces + 1] = bytes:sub(at, at + CHUNK - 1) end
 
 local function with_find()
-  local decode = require("cjson").decode
-  local carry, events, length = "", 0, 0
+  local decode = what ~= "split" and require("cjson").decode or function(text) return { delta = text } end
+  local carry, events, length, kept = "", 0, 0, {} -- kept: or LuaJIT would not even make the texts
   for _, piece in ipairs(pieces) do
     local text, at = carry .. piece, 1
     while true do
@@ -22,6 +25,7 @@ local function with_find()
       local from = text:find("data: ", at, true)
       local event = decode(text:sub(from + 6, stop - 1))
       events, length = events + 1, length + #event.delta
+      kept[events % 64] = event.delta
       at = stop + 2
     end
     carry = text:sub(at)
@@ -30,7 +34,7 @@ local function with_find()
   return events
 end
 
-local function with_ours()
+local function with_core()
   local core, json = require "xai.core", require "xai.json"
   local handle = assert(core.client { transport = "scripted", base_url = "http://wire/v1", api_key = "xai-benchmark" })
   return function()
@@ -56,7 +60,51 @@ local function with_ours()
   end
 end
 
-local round = who == "ours" and with_ours() or with_find
+-- Plays the network: all pieces at each request, as fast as they are taken.
+local function wire()
+  local id, at
+  return { pump = function(_, handle)
+    for request in handle.wire_next, handle do
+      id, at = request.id, 1
+      handle:wire_status(id, 200)
+      handle:wire_header(id, "content-type", "text/event-stream")
+    end
+    while id and pieces[at] do
+      if not handle:wire_body(id, pieces[at]) then return 0 end
+      at = at + 1
+    end
+    if id then handle:wire_finish(id, "done") end
+    id = nil
+  end }
+end
+
+local function with_ours()
+  local grok = assert(require("xai").new { api_key = "xai-benchmark", base_url = "http://wire/v1", simulate = wire() })
+  return function()
+    local events, length = 0, 0
+    for event in assert(grok:stream { model = "grok-4.6", input = "Tides?" }):events() do
+      if event.type == "text" then
+        events = events + 1
+        length = length + (what == "text" and #event.text or #event.data.delta)
+      end
+    end
+    assert(length > 0)
+    return events
+  end
+end
+
+if what == "large" then
+  local bytes_of_one, from = "data: " .. ("y"):rep(8388600) .. "\n\n", os.clock()
+  local carry = ""
+  for at = 1, #bytes_of_one, 1400 do
+    carry = carry .. bytes_of_one:sub(at, at + 1399)
+    if carry:find("\n\n", 1, true) then break end
+  end
+  assert(#carry == #bytes_of_one)
+  print(("ms %.6g"):format((os.clock() - from) * 1e3))
+  return
+end
+local round = who == "ours" and with_ours() or who == "core" and with_core() or with_find
 local best = math.huge
 for _ = 1, ROUNDS do
   local from = os.clock()

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: MIT
  *
  *   json read|write|borrow|unique records|event     -> ns, mbs
- *   json --text                                     writes the records, for others
+ *   json --records|--event                          writes that text, for others
  */
 #define _GNU_SOURCE
 #include "measure.h"
@@ -97,7 +97,8 @@ static char *records(size_t *len) {
 int main(int argc, char **argv) {
   size_t len;
   char *text = records(&len);
-  if (argc == 2) fwrite(text, 1, len, stdout);
+  if (argc == 2 && strcmp(argv[1], "--event") == 0) fputs(event, stdout);
+  else if (argc == 2) fwrite(text, 1, len, stdout);
   else if (argc != 3) return 2;
   else if (strcmp(argv[2], "event") == 0) measure(argv[1], event, sizeof event - 1);
   else measure(argv[1], text, len);

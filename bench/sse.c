@@ -45,22 +45,23 @@ static tally run_floor(const char *bytes, size_t len, size_t piece) {
   return all;
 }
 
-static size_t write_event(char *to, const char *eol) {
+/* No two alike, as in life: Lua would make one string of them. */
+static size_t write_event(char *to, const char *eol, int number) {
   static const char shape[] =
     "event: response.output_text.delta%sdata: {\"type\":\"response.output_text.delta\","
-    "\"output_index\":0,\"content_index\":0,\"delta\":\" word\",\"item_id\":\"%.*s\"}%s%s";
+    "\"output_index\":0,\"content_index\":0,\"delta\":\" w%04d\",\"item_id\":\"%.*s\"}%s%s";
   static const char filler[] =
     "msg_769f3302-64f9-4c72-2b48-860c87fd9b2a-769f3302-64f9-4c72-2b48-860c87fd9b2a-"
     "769f3302-64f9-4c72-2b48-860c87fd9b2a-769f3302-64f9-4c72-2b48-860c87fd9b2a";
-  int bare = snprintf(NULL, 0, shape, eol, 0, filler, eol, eol);
-  return (size_t)sprintf(to, shape, eol, EVENT - bare, filler, eol, eol);
+  int bare = snprintf(NULL, 0, shape, eol, number, 0, filler, eol, eol);
+  return (size_t)sprintf(to, shape, eol, number, EVENT - bare, filler, eol, eol);
 }
 
 static char *make_events(const char *eol, size_t *len) {
   char *bytes = malloc((size_t)EVENTS * (EVENT + 1));
   if (bytes == NULL) exit(1);
   *len = 0;
-  for (int i = 0; i < EVENTS; i++) *len += write_event(bytes + *len, eol);
+  for (int i = 0; i < EVENTS; i++) *len += write_event(bytes + *len, eol, i);
   return bytes;
 }
 

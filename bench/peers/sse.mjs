@@ -1,7 +1,7 @@
 // sse.mjs - other parsers of server-sent events over the bytes that bench/sse.c makes.
 // SPDX-License-Identifier: MIT
 //
-//   node sse.mjs eventsource-parser|openai split|json CHUNK     -> ns (an event)
+//   node sse.mjs eventsource-parser|openai|ai split|json CHUNK     -> ns (an event); ai: json alone
 import { execFileSync } from "node:child_process";
 
 const [peer, mode, chunk] = process.argv.slice(2);
@@ -10,6 +10,9 @@ const bytes = execFileSync("build/bench/sse", ["--bytes"], { maxBuffer: 1 << 24 
 const EVENTS = 4096, ROUNDS = size === 1 ? 2 : 12;
 const pieces = [];
 for (let at = 0; at < bytes.length; at += size) pieces.push(bytes.subarray(at, at + size));
+
+const streamOf = (list) =>
+  new ReadableStream({ start(to) { for (const piece of list) to.enqueue(piece); to.close(); } });
 
 async function eventsourceParser() {
   const { createParser } = await import("eventsource-parser");
@@ -29,8 +32,7 @@ async function openai() {
   const { Stream } = await import("openai/streaming");
   return async () => {
     let events = 0;
-    const body = new ReadableStream({ start(to) { for (const piece of pieces) to.enqueue(piece); to.close(); } });
-    for await (const event of Stream.fromSSEResponse(new Response(body), new AbortController())) {
+    for await (const event of Stream.fromSSEResponse(new Response(streamOf(pieces)), new AbortController())) {
       events++;
       if (event.delta === undefined) throw new Error("not an event of ours");
     }
@@ -38,7 +40,33 @@ async function openai() {
   };
 }
 
-const round = await { "eventsource-parser": eventsourceParser, openai }[peer]();
+// The decoder below the SDK's streams: events with their data as text.
+async function openaiSplit() {
+  const { _iterSSEMessages } = await import("openai/core/streaming");
+  return async () => {
+    let events = 0, length = 0;
+    for await (const event of _iterSSEMessages(new Response(streamOf(pieces)), new AbortController())) {
+      events++;
+      length += event.data.length;
+    }
+    if (length === 0) throw new Error("no data");
+    return events;
+  };
+}
+
+// What the SDK's providers read their streams with; any event will do.
+async function ai() {
+  const { parseJsonEventStream } = await import("@ai-sdk/provider-utils");
+  const { z } = await import("zod/v4");
+  const schema = z.looseObject({ type: z.string(), delta: z.string() });
+  return async () => {
+    let events = 0;
+    for await (const part of parseJsonEventStream({ stream: streamOf(pieces), schema })) if (part.success) events++;
+    return events;
+  };
+}
+
+const round = await { "eventsource-parser": eventsourceParser, openai: json ? openai : openaiSplit, ai }[peer]();
 let best = Infinity;
 for (let i = 0; i < ROUNDS; i++) {
   const from = process.hrtime.bigint();
