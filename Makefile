@@ -209,7 +209,9 @@ coverage: ## what of core/src the C tests and specs (5.4) reach, line and branch
 interop: all $(B)/tools/schema_verdicts ## other people's clients, and ajv (by npm)
 	@$(IN_TREE) $(CLEAN_ENV) tools/interop.sh
 
-bench: all $(BENCHES) $(B)/bench/bounds ## every figure beside its bound and its peers (by npm), in turns; ROW="..." for some rows
+bench: ## every figure beside its bound and its peers (by npm and apt), in turns; ROW="..." for some rows
+	@tools/deps.sh build && { tools/deps.sh bench || echo "bench: without what could not be installed"; }
+	@$(MAKE) --no-print-directory -s Q=@ all $(BENCHES) $(B)/bench/bounds
 	@$(IN_TREE) $(CLEAN_ENV) bench/run.sh $(if $(ROW),"$(ROW)")
 
 callgrind: all $(B)/bench/count ## instructions of the hot paths against bench/callgrind.txt: 10 % up fails; RENEW=1 renews it

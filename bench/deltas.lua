@@ -31,7 +31,7 @@ local function with_find()
     carry = text:sub(at)
   end
   assert(length > 0)
-  return events
+  return events, kept
 end
 
 local function with_core()

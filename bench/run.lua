@@ -129,15 +129,16 @@ local function first_line(command) return (output(command):match "[^\n]+" or "?"
 local function machine()
   return {
     processor = first_line "sed -n 's/^model name[^:]*: //p' /proc/cpuinfo", processors = tonumber(first_line "nproc"),
-    system = first_line "sed -n 's/^PRETTY_NAME=\"\\(.*\\)\"/\\1/p' /etc/os-release", compiler = first_line "${CC:-cc} --version",
+    system = first_line "sed -n 's/^PRETTY_NAME=\"\\(.*\\)\"/\\1/p' /etc/os-release",
+    compiler = first_line "${CC:-cc} --version",
     lua = first_line "lua5.4 -v", luajit = first_line "luajit -v", node = first_line "node --version",
     commit = first_line "git rev-parse --short HEAD", load = first_line "cut -d' ' -f1-3 /proc/loadavg",
   }
 end
 
 local function summary(seconds)
-  print(("\n%d goals met, %d missed; medians of %d rounds in turns (where a row takes long, of one), %d min"):format(#met,
-    #missed, ROUNDS, seconds // 60))
+  print(("\n%d goals met, %d missed; medians of %d rounds in turns (where a row takes long, of one), %d min"):format(
+    #met, #missed, ROUNDS, seconds // 60))
   for _, row in ipairs(missed) do
     print(("  %-8s %-54s %9s %-6s goal %s"):format(row.verdict, row.name, number(row.ours), row.unit, row.goal.text))
   end

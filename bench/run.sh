@@ -6,6 +6,7 @@ set -euo pipefail
 mkdir -p build/log build/peers build/bench/tls
 cp -r bench/peers/. build/peers/
 if ! cmp -s build/peers/package.json build/peers/installed.json; then
+  echo "installing the peers from npm into build/peers"
   if (cd build/peers && npm install --no-audit --no-fund --loglevel=error) >build/log/peers.log 2>&1; then
     cp build/peers/package.json build/peers/installed.json
   else

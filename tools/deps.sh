@@ -17,9 +17,14 @@ check="clang:clang libclang-rt-dev clang-format:clang-format clang-tidy:clang-ti
 hosts="nginx:nginx libnginx-mod-http-lua openssl:openssl curl:curl neovim:nvim lua-luv lua-cqueues love:love xvfb:Xvfb
   procps:pgrep universal-ctags:ctags"
 
+# What `make bench` measures beside us, as far as npm does not have it.
+bench="g++:g++ libssl-dev lua5.3 liblua5.3-dev lua-cjson lua-curl libjansson-dev libsimdjson-dev nodejs:node npm:npm
+  nginx:nginx libnginx-mod-http-lua openssl:openssl curl:curl"
+
 # The same for other systems: commands, then pkg-config modules as "pc/name".
 commands_build="cc make pkg-config pc/libcurl pc/libpcre2-8 lua5.4 pc/lua5.4"
 commands_test="c++ lua5.3 luajit pc/lua5.3 pc/luajit pc/openssl busted luarocks zip unzip"
+commands_bench="c++ pc/openssl node npm openssl curl"
 commands_hosts="nginx openssl curl nvim love Xvfb pgrep ctags"
 commands_check="clang clang-format clang-tidy luacheck valgrind lcov ctags node npm"
 
@@ -131,7 +136,8 @@ for set in "${@:-build}"; do
     test) packages="$packages $tests" commands="$commands $commands_test" ;;
     check) packages="$packages $check" commands="$commands $commands_check" ;;
     hosts) packages="$packages $hosts" commands="$commands $commands_hosts" ;;
-    *) say "no such set: $set (build, test, check, hosts)"; exit 2 ;;
+    bench) packages="$packages $bench" commands="$commands $commands_bench" ;;
+    *) say "no such set: $set (build, test, check, hosts, bench)"; exit 2 ;;
   esac
 done
 
