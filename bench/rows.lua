@@ -2,8 +2,9 @@
 -- SPDX-License-Identifier: MIT
 --
 -- A row: name, unit, figure (which line of a subject's output), goal (a test of ours and the others, with its words),
--- subjects: { who, command }, or { who, commands }: the geometric mean of them. $SMALL, $FLAT(n) and $RATE(hz) stand
--- for base URLs of the load server, $SECURE and $TLS(hz) for those of the one with TLS; $BENCH_... is the environment's.
+-- subjects: { who, command }, or { who, commands }: the geometric mean of them. A name that begins with "... " goes on
+-- from the last that does not. $SMALL, $FLAT(n) and $RATE(hz) stand for base URLs of the load server, $SECURE and
+-- $TLS(hz) for those of the one with TLS; $BENCH_... is the environment's.
 local function most(limit, unit)
   return { text = ("<= %g %s"):format(limit, unit), met = function(ours) return ours <= limit end }
 end
@@ -37,13 +38,15 @@ end
 -- What the issue of its day wanted and no registry or distribution that we ask has.
 local rows = {
   not_to_be_had = {
-    "yyjson: not in Debian 12; its figure beside simdjson's was 0.9 to 1.1 x",
-    "api7/jsonschema, pboettch/json-schema-validator: neither in Debian nor on npm",
+    "yyjson, pboettch/json-schema-validator, api7/jsonschema: not in Debian 12",
   },
 }
 
+local head
 local function row(name, unit, figure, goal, subjects, options)
-  local entry = { name = name, unit = unit, figure = figure, goal = goal, subjects = subjects, larger = unit == "MB/s" }
+  if name:find("... ", 1, true) ~= 1 then head = name end
+  local entry = { name = name, whole = name == head and name or head .. ": " .. name:sub(5), unit = unit,
+    figure = figure, goal = goal, subjects = subjects, larger = unit == "MB/s" }
   for key, value in pairs(options or {}) do entry[key] = value end
   rows[#rows + 1] = entry
 end

@@ -100,7 +100,7 @@ local function show(row, medians, values, faults)
   if row.goal and ours then
     local short = row.goal.needs and not medians[row.goal.needs]
     verdict = short and "UNKNOWN" or row.goal.met(ours, medians) and "met" or "MISSED"
-    if verdict == "met" then met[#met + 1] = row.name else missed[#missed + 1] = row end
+    if verdict == "met" then met[#met + 1] = row else missed[#missed + 1] = row end
   end
   print(("%-54s %9s %-6s %-8s %s"):format(row.name, ours and number(ours) or "-", row.unit,
     ours and spread(values.xai) or "", row.goal and ("%s %s"):format(verdict or "UNKNOWN", row.goal.text) or ""))
@@ -118,12 +118,12 @@ local function show(row, medians, values, faults)
   io.stdout:flush()
   row.verdict, row.ours = verdict, ours
   results[#results + 1] = {
-    name = row.name, unit = row.unit, better = row.larger and "larger" or "smaller", medians = medians, rounds = values,
+    name = row.whole, unit = row.unit, better = row.larger and "larger" or "smaller", medians = medians, rounds = values,
     faults = next(faults) and faults or nil, goal = row.goal and row.goal.text or nil, verdict = verdict,
   }
 end
 
-local function first_line(command) return (output(command):match "[^\n]+" or "?"):gsub("^%s+", "") end
+local function first_line(command) return output(command):match "[^%s][^\n]*" or "?" end
 
 -- What the figures are figures of.
 local function machine()
@@ -140,7 +140,7 @@ local function summary(seconds)
   print(("\n%d goals met, %d missed; medians of %d rounds in turns (where a row takes long, of one), %d min"):format(
     #met, #missed, ROUNDS, seconds // 60))
   for _, row in ipairs(missed) do
-    print(("  %-8s %-54s %9s %-6s goal %s"):format(row.verdict, row.name, number(row.ours), row.unit, row.goal.text))
+    print(("  %-8s %s: %s %s, goal %s"):format(row.verdict, row.whole, number(row.ours), row.unit, row.goal.text))
   end
   local names = {}
   for who in pairs(missing) do names[#names + 1] = who end
@@ -153,7 +153,7 @@ local began, on = os.time(), machine()
 print(("%s x %d, %s, load %s; `n x` is how many times ours a figure is, so above 1 we are ahead\n"):format(
   on.processor, on.processors, on.system, on.load))
 for _, row in ipairs(rows) do
-  if not pattern or row.name:find(pattern, 1, true) then show(row, measure(row)) end
+  if not pattern or row.whole:find(pattern, 1, true) then show(row, measure(row)) end
 end
 summary(os.time() - began)
 local file = assert(io.open(RESULTS, "w"))
