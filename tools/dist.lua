@@ -151,11 +151,12 @@ local function inline(text)
   end)):sub(2)
 end
 
--- Macros of one file must not reach into the next.
+-- Macros of one file must not reach into the next; those of the system, which a file only makes up for, must.
 local function forget_macros(path)
-  local out = {}
+  local out, source = {}, read(path)
   for name, kind in pairs(by_source[path]) do
-    if kind == "macro" then out[#out + 1] = "#undef " .. (renamed[path][name] or name) end
+    local is_system = source:find("#if !defined(" .. name .. ")", 1, true)
+    if kind == "macro" and not is_system then out[#out + 1] = "#undef " .. (renamed[path][name] or name) end
   end
   table.sort(out)
   return table.concat(out, "\n")

@@ -50,7 +50,7 @@ uint64_t xai__quota_free_at(const xai_quota *self, uint64_t now, uint64_t count)
 
 /* ---- taking */
 
-static void raise(_Atomic uint64_t *number, uint64_t least) {
+static void raise_to(_Atomic uint64_t *number, uint64_t least) {
   uint64_t seen = atomic_load(number);
   while (seen < least && !atomic_compare_exchange_weak(number, &seen, least)) continue;
 }
@@ -64,7 +64,7 @@ bool xai__quota_take(const xai_quota *self, xai_quota_booking *booking, uint64_t
   do {
     uint64_t moment = believed(self, seen, now);
     if (due(self, moment, count) > units(now)) return false;
-    if (moment <= units(now)) raise(&counter->done, atomic_load(&counter->claimed)); /* see below */
+    if (moment <= units(now)) raise_to(&counter->done, atomic_load(&counter->claimed)); /* see below */
     booking->given = atomic_load(&counter->done);
     next = (moment > units(now) ? moment : units(now)) + cost(self, count);
   } while (!atomic_compare_exchange_weak(&counter->value, &seen, next));
