@@ -15,5 +15,5 @@ local known, runner = pcall(require, "busted.runner")
 if not known then missing(tostring(runner), "The specs need busted: luarocks install busted") end
 
 print(("xai %s in %s, on %s"):format(xai.version, package.searchpath("xai.core", package.cpath), _VERSION))
-if not arg[1] then arg[1] = "spec" end
+if #arg == 0 then table.insert(arg, "spec") end
 runner { standalone = false }

@@ -1,9 +1,9 @@
 -- rockspec.lua - holds the rockspecs against the tree: rockspec.lua [--write | --release URL]
 -- SPDX-License-Identifier: MIT
 --
--- The lists of files of the one for a checkout, scm (a rockspec cannot look for files itself), and the one of the version
--- that xai.h names, which is made from it. --write renews both; --release prints the latter with the place where the
--- source is.
+-- The lists of files of the one for a checkout, scm (a rockspec cannot look for files itself), and the one of the
+-- version that xai.h names, which is made from it. --write renews both; --release prints the latter with the place
+-- where the source is.
 
 local path = "rockspec/xai-scm-1.rockspec"
 
@@ -46,8 +46,8 @@ local function released(text, version, url)
   local out, count = text:gsub('\nversion = "scm%-1"\n', ('\nversion = "%s-1"\n'):format(version))
   assert(count == 1, path .. " has no version")
   out, count = out:gsub('\n%-%-[^\n]*\nsource = %b{}\n', function(source)
-    if not url then return (source:gsub("^\n%-%-[^\n]*", "\n-- No public home yet: `make rock` packs it with its source.")) end
-    return ('\nsource = {\n  url = "%s"\n}\n'):format(url)
+    if url then return ('\nsource = {\n  url = "%s"\n}\n'):format(url) end
+    return (source:gsub("^\n%-%-[^\n]*", "\n-- No public home yet: `make rock` packs it with its source."))
   end)
   assert(count == 1, path .. " has no source with a comment before it")
   return out
