@@ -57,8 +57,12 @@ local known_options = {
 }
 
 --- @class xai.CallOptions
---- @field timeout number?  @field headers table?  @field max_attempts integer?
---- @field retry_unknown boolean?  @field allow_truncated boolean?  @field limits table?
+--- @field timeout number?           seconds, retries included; this and the next five as in xai.Options, for one call
+--- @field headers table?
+--- @field max_attempts integer?
+--- @field retry_unknown boolean?
+--- @field allow_truncated boolean?
+--- @field limits table?
 --- @field priority integer?         -9 to 9: each step counts as 10 s of waiting in line for a rate limit
 --- @field tokens integer?           that it will use, for tokens_per_minute; default: guessed from the body's size
 --- @field idempotency_key string?   sent as Idempotency-Key with each attempt of this one call
@@ -245,12 +249,17 @@ function Client:stream(body, options)
 end
 
 --- The same over chat completions, the older endpoint.
+--- @param body string|table          a question, or the API's own body
+--- @param options xai.CallOptions?
 --- @return xai.Response? response
 --- @return xai.Error? err
 function Client:chat(body, options)
   return whole(ask(self, "chat", body, options, false, 2))
 end
 
+--- Ask over chat completions and get the answer as it arrives.
+--- @param body string|table
+--- @param options xai.CallOptions?
 --- @return xai.Stream? stream
 --- @return xai.Error? err
 function Client:chat_stream(body, options)
@@ -444,12 +453,15 @@ function Client:step(seconds)
 end
 
 --- A descriptor to watch for reading (-1: none), for other people's event loops.
+--- @return integer descriptor
 function Client:fd() return link_of(self, 2).handle:fd() end
 
 --- Seconds until :step has something to do by the clock; nil: nothing is waited for.
+--- @return number? seconds
 function Client:timeout() return link_of(self, 2):due() end
 
 --- Calls in flight.
+--- @return integer count
 function Client:pending() return link_of(self, 2).handle:pending() end
 
 --- Another key from now on; calls that have started keep theirs.
@@ -526,8 +538,9 @@ local function simulator(wish, seed)
   return require("xai.sim").new(settings)
 end
 
+--- Make a client. Nothing is sent, nothing is waited for.
 --- @param options xai.Options?
---- @param level integer?
+--- @param level integer?  whose line a mistake in the options is shown at; default 2, the caller's
 --- @return xai.Client? client
 --- @return xai.Error? err
 local function new(options, level)

@@ -254,6 +254,8 @@ end
 
 --- Say something and get the answer as it arrives. It becomes part of the conversation when the stream has
 --- ended well; until then nothing else can be said.
+--- @param input string|table
+--- @param options xai.CallOptions?
 --- @return xai.Stream? stream
 --- @return xai.Error? err
 function Conversation:stream(input, options)

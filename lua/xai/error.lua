@@ -55,11 +55,13 @@ function mt.__concat(a, b)
 end
 
 --- Is this value an error of this library?
+--- @param value any
 --- @return boolean
 local function is(value)
   return getmetatable(value) == mt
 end
 
+--- An error of your own, of the same kind as the library's.
 --- @param fields table  kind and message are needed, the rest as in xai.Error
 --- @return xai.Error
 local function new(fields)
@@ -100,6 +102,7 @@ end
 --- @param plain table
 --- @param call table?  attempts, counts, tokens, outcome, reason, response, body, request_id, retry_after, repeatable;
 ---   streamed
+--- @return xai.Error
 local function from_core(plain, call)
   if is(plain) then return plain end
   call = call or {}
@@ -126,4 +129,7 @@ local function from_core(plain, call)
   }
 end
 
-return { new = new, is = is, from_core = from_core }
+--- @class xai.errors
+local module = { new = new, is = is, from_core = from_core }
+
+return module

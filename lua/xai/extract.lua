@@ -12,9 +12,9 @@ local schemas = require "xai.schema"
 --- @field repairs integer?  turns in which the model may mend what does not fit; default 2, 0 switches them off
 --- @field remotes table?    schemas that it refers to: for the check alone, the API does not see them
 --- @field stream boolean?   default true: the answer is checked as it comes, and stopped when nothing can save it
---- @field on_partial fun(value, turn)? called when text has come, with the value so far as stream:partial() gives it:
----   the same table, growing, from the first byte of it; a new one in each turn (1: the first). What it raises ends
----   the extraction; it may wait
+--- @field on_partial fun(value: any, turn: integer)? called when text has come, with the value so far as
+---   stream:partial() gives it: the same table, growing, from the first byte of it; a new one in each turn (1: the
+---   first). What it raises ends the extraction; it may wait
 
 --- @class xai.ExtractTurn
 --- @field response xai.Response?

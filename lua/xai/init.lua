@@ -12,12 +12,23 @@ local core = require "xai.core"
 --- @field spawn fun(fn: function, ...): xai.Task
 --- @field all fun(list: table): table, table
 --- @field sleep fun(seconds: number)
---- @field null userdata
---- @field array fun(list: table?): table
---- @field json table  and `sse`, `error`, `prices`, `response`, `schema`: the modules xai.json ...
---- @field sim table   the simulator
---- @field ngx table   inside nginx: the streaming relay and the limits shared by its workers
-local xai = { version = core.version, null = core.null, array = core.array }
+--- @field null userdata  JSON's null, and cjson's
+--- @field json xai.json
+--- @field sse xai.sse
+--- @field error xai.errors
+--- @field prices xai.prices
+--- @field response xai.responses
+--- @field schema xai.schema
+--- @field sim xai.sim  the simulator
+--- @field ngx xai.ngx  inside nginx alone
+local xai = {
+  version = core.version,
+  null = core.null,
+
+  --- Mark a table, or a new one, as a JSON array, so that an empty one stays one.
+  --- @type fun(list: table?): table
+  array = core.array,
+}
 
 -- The module behind each name, and which of its fields it is; none: itself.
 local places = {

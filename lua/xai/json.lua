@@ -59,7 +59,8 @@ local function encode(value, opts)
   return text
 end
 
-return {
+--- @class xai.json
+local module = {
   decode = decode,
   encode = encode,
 
@@ -75,3 +76,5 @@ return {
   --- @type fun(text: string): xai.json.Number
   number = core.number,
 }
+
+return module

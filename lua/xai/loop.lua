@@ -340,6 +340,7 @@ local function never() return false end
 
 --- Wait that many seconds; other calls and tasks go on.
 --- @param seconds number
+--- @return nil
 local function sleep(seconds)
   if type(seconds) ~= "number" or seconds ~= seconds then error("xai.sleep: seconds must be a number", 2) end
   if host_around() then return hosted:sleep(math.max(0, seconds)) end
@@ -406,6 +407,7 @@ end
 --- Start a function as a task of the running scheduler; it begins when the caller next waits. Inside a host no
 --- scheduler is needed, and it may begin at once.
 --- @param fn function
+--- @param ... any  its arguments
 --- @return xai.Task
 local function spawn(fn, ...)
   if type(fn) ~= "function" then error("xai.spawn: a function is needed, not a " .. type(fn), 2) end
@@ -442,6 +444,7 @@ end
 --- in it ends the run at once; an error in a task nobody waited for is raised when all have ended. Inside a
 --- run it is a plain call of the function.
 --- @param fn function
+--- @param ... any  its arguments
 --- @return any ...  what the function returned
 local function run(fn, ...)
   if type(fn) ~= "function" then error("xai.run: a function is needed, not a " .. type(fn), 2) end

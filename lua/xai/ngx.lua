@@ -76,5 +76,10 @@ function host.keep(socket)
   if (socket:getreusedtimes() or 0) >= REUSES or not socket:setkeepalive(IDLE * 1000, POOL) then socket:close() end
 end
 
+--- @class xai.ngx
+--- @field relay fun(given: xai.ngx.Relay): xai.ngx.Report  passes a stream on to the browser
+--- @field limit xai.ngx.limits  limits that all workers share
+local module = { host = host }
+
 local lazy = { relay = "xai.ngx.relay", limit = "xai.ngx.limit" }
-return setmetatable({ host = host }, { __index = function(_, name) return lazy[name] and require(lazy[name]) end })
+return setmetatable(module, { __index = function(_, name) return lazy[name] and require(lazy[name]) end })

@@ -17,6 +17,8 @@ local function batched(entry)
   return entry
 end
 
+--- A price book, as it comes with the library: to be changed at will.
+--- @return table book  date, source, models: name -> prices in ticks a token
 local function new_book()
   return {
     date = "2026-09-29",
@@ -88,8 +90,12 @@ end
 --- @field output integer  visible and reasoning tokens
 --- @field reasoning integer?
 --- @field total integer
+
+--- The tokens of a usage in one shape.
+--- @param usage table?      the API's own
+--- @param endpoint string?  "responses" or "chat"; told by the usage's shape when absent
 --- @return xai.Tokens? tokens
---- @return string? reason
+--- @return string? reason   why they are not known
 local function tokens(usage, endpoint)
   if type(usage) ~= "table" then return nil, "the answer states no usage" end
   local input = count(usage.input_tokens) or count(usage.prompt_tokens)
@@ -245,7 +251,8 @@ local function refresh(reply, book)
   return fresh
 end
 
-return {
+--- @class xai.prices
+local module = {
   new = new_book,
   ticks = ticks,
   tokens = tokens,
@@ -254,3 +261,5 @@ return {
   models = new_book().models,
   ticks_per_dollar = TICKS_PER_DOLLAR,
 }
+
+return module

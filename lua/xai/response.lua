@@ -304,14 +304,21 @@ local function wrap(response, meta)
   return setmetatable(response, mt)
 end
 
+--- Is this value an answer with methods?
+--- @param value any
+--- @return boolean
 local function is(value)
   return getmetatable(value) == mt
 end
 
+--- The same as response:meta(), also of what has a member of that name.
 --- @param response xai.Response
 --- @return table
 local function meta_of(response)
   return metas[response] or {}
 end
 
-return { wrap = wrap, is = is, meta = meta_of }
+--- @class xai.responses
+local module = { wrap = wrap, is = is, meta = meta_of }
+
+return module

@@ -269,9 +269,14 @@ local function lint(schema)
   return require("xai.schema.lint")(plain, fault and fault.message)
 end
 
-return {
+--- @class xai.schema
+local module = {
   compile = compile,
   lint = lint,
+
+  --- Is this value a compiled schema?
+  --- @param value any
+  --- @return boolean
   is = function(value) return getmetatable(value) == mt end,
 
   object = build.object,
@@ -289,3 +294,5 @@ return {
   ref = build.ref,
   def = build.def,
 }
+
+return module

@@ -80,6 +80,7 @@ local function check_numbers(o, level)
   end
 end
 
+--- A simulator, for `xai.new { simulate = ... }` or for a server of your own.
 --- @param given xai.sim.Options?
 --- @return xai.Sim
 local function new(given)
@@ -115,6 +116,7 @@ local function new(given)
 end
 
 --- The calendar, in Unix seconds.
+--- @return integer
 function Sim:seconds()
   if self.clock then return self.clock() end
   return EPOCH + 100 * (self.requests - 1)
@@ -128,6 +130,7 @@ end
 
 -- who asks -------------------------------------------------------------------------------------------------------
 
+--- @private
 --- @return table? refusal
 function Sim:check_key(request)
   local header = request.headers["authorization"]
@@ -138,6 +141,7 @@ function Sim:check_key(request)
   if not known then return make.wrong_key(key) end
 end
 
+--- @private
 function Sim:find_model(request)
   local name = json.field(request.decoded, "model") or "latest"
   local entry, effort = self.models:resolve(name)
@@ -223,6 +227,7 @@ end
 -- answering ------------------------------------------------------------------------------------------------------
 
 --- Checks in the API's order, then the model's answer.
+--- @private
 function Sim:generate(endpoint, request)
   if not (request.headers["content-type"] or ""):match "^application/json" then return nil, make.media_type() end
   if request.too_large then return nil, make.too_large() end
@@ -241,12 +246,14 @@ function Sim:generate(endpoint, request)
   return endpoint.create(self, request, ask)
 end
 
+--- @private
 function Sim:play(request)
   self.played = self.played + 1
   request.model = json.is_object(request.decoded) and json.field(request.decoded, "model") or nil
   return replay.play(self.recordings, self.played, self.latency)
 end
 
+--- @private
 function Sim:serve_route(request)
   local target, id, refusal = route(request.method, request.route)
   if not target then return nil, refusal end
@@ -290,6 +297,7 @@ local function refused(refusal)
 end
 
 --- How often this call was sent: clients that name a call are believed, others are known by what they ask.
+--- @private
 function Sim:count_attempt(request)
   local name = request.headers["x-client-request-id"]
   if not name then
@@ -302,6 +310,7 @@ function Sim:count_attempt(request)
   return count
 end
 
+--- @private
 function Sim:prepare(given)
   self.requests = self.requests + 1
   local path, query = (given.path or "/"):match "^([^?]*)%??(.*)$"
@@ -317,6 +326,7 @@ function Sim:prepare(given)
 end
 
 --- The model's answer or a refusal, and what it costs.
+--- @private
 function Sim:carry_out(request, entry)
   local exchange, refusal = self:serve_route(request)
   exchange = exchange or refused(refusal)
@@ -328,6 +338,7 @@ function Sim:carry_out(request, entry)
 end
 
 --- A fault that stands in the place of the answer. Nothing is generated unless the fault says that it was.
+--- @private
 function Sim:stand_in(request, entry, refusal)
   local fault = request.script
   if fault.billed then self:carry_out(request, entry) end
@@ -388,10 +399,15 @@ function Sim:pump(handle)
   return player:pump()
 end
 
---- Answer over HTTP until stopped; needs the rock `http`. See xai.sim.server.
---- @param given table  options of xai.sim.new and port, host, on_listen
+--- Answer over HTTP until stopped; needs the rock `http`.
+--- @param given xai.sim.ServeOptions
+--- @return true? served
+--- @return string? fault  why it could not
 local function serve(given)
   return require("xai.sim.server").serve(given, new, LONGEST_BODY)
 end
 
-return { new = new, serve = serve }
+--- @class xai.sim
+local module = { new = new, serve = serve }
+
+return module

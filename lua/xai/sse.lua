@@ -21,6 +21,7 @@ local mt = { __name = "xai.sse", __index = Parser }
 
 local known = { max_event = "count" }
 
+--- A parser of one stream; `xai.sse()` is the same.
 --- @param opts {max_event: integer?}?  max_event bounds a line and an event, in bytes; default 16 MiB
 --- @return xai.sse.Parser
 local function new(opts)
@@ -51,4 +52,8 @@ function Parser:reset()
   self.core:reset()
 end
 
-return setmetatable({ new = new }, { __call = function(_, opts) return new(opts) end })
+--- @class xai.sse
+--- @overload fun(opts: {max_event: integer?}?): xai.sse.Parser
+local module = { new = new }
+
+return setmetatable(module, { __call = function(_, opts) return new(opts) end })

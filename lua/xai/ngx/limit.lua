@@ -93,12 +93,14 @@ function Limit:enter(key, patience)
   end
 end
 
+--- Give the place back.
 function Lease:leave()
   -- After its time the place may be somebody else's.
   if self.place and core.now() < self.until_time then self.dict:delete(self.place) end
   self.place = nil
 end
 
+--- A limit. Each worker makes its own over the same dictionary.
 --- @param given xai.ngx.LimitOptions
 --- @return xai.ngx.Limit
 local function new(given)
@@ -115,4 +117,7 @@ local function new(given)
   }, limit_mt)
 end
 
-return { new = new }
+--- @class xai.ngx.limits
+local module = { new = new }
+
+return module

@@ -73,22 +73,35 @@ end
 
 local build = {}
 
+--- A text.
 --- @param options table?  min, max (characters), pattern, format; and title, description, default ... everywhere
 --- @return table schema
 function build.string(options) return simple("string", options, known.string) end
 
+--- Any number.
 --- @param options table?  min, max, above, below, multipleOf
+--- @return table schema
 function build.number(options) return simple("number", options, known.number) end
 
+--- A whole number; 1.0 is one.
 --- @param options table?  as for a number
+--- @return table schema
 function build.integer(options) return simple("integer", options, known.number) end
 
+--- true or false.
+--- @param options table?  title, description, default ...
+--- @return table schema
 function build.boolean(options) return simple("boolean", options, known.plain) end
 
+--- JSON's null.
+--- @param options table?  title, description, default ...
+--- @return table schema
 function build.null(options) return simple("null", options, known.plain) end
 
+--- A list of what fits one schema.
 --- @param items table      the schema of each element
 --- @param options table?   min, max, uniqueItems
+--- @return table schema
 function build.array(items, options)
   local node = new { type = "array", items = must_be_schema(items, "schema.array: the elements", 2) }
   return add(node, "array", options, known.array, 2)
@@ -96,6 +109,8 @@ end
 
 --- One of these values.
 --- @param values any[]
+--- @param options table?  title, description, default ...
+--- @return table schema
 function build.enum(values, options)
   if type(values) ~= "table" or #values == 0 then error("schema.enum: a list of values is needed", 2) end
   local node, texts = new { enum = core.array {} }, true
@@ -108,6 +123,9 @@ function build.enum(values, options)
 end
 
 --- This value alone.
+--- @param value any
+--- @param options table?  title, description, default ...
+--- @return table schema
 function build.const(value, options)
   if value == nil then error("schema.const: a value is needed; JSON's null is xai.null", 2) end
   return add(new { const = value }, "const", options, known.plain, 2)
@@ -115,6 +133,8 @@ end
 
 --- What fits one of these schemas.
 --- @param schemas table[]
+--- @param options table?  title, description, default ...
+--- @return table schema
 function build.any_of(schemas, options)
   if type(schemas) ~= "table" or #schemas == 0 then error("schema.any_of: a list of schemas is needed", 2) end
   local node = new { anyOf = core.array {} }
@@ -123,6 +143,9 @@ function build.any_of(schemas, options)
 end
 
 --- This, or null.
+--- @param schema table
+--- @param options table?  title, description, default ...
+--- @return table schema
 function build.nullable(schema, options)
   local either = core.array { must_be_schema(schema, "schema.nullable: it", 2), new { type = "null" } }
   return add(new { anyOf = either }, "nullable", options, known.plain, 2)
@@ -131,6 +154,8 @@ end
 -- ------------------------------------------------------------------ objects
 
 --- A property that may be left out. Only inside schema.object.
+--- @param schema table
+--- @return table property
 function build.optional(schema)
   return setmetatable({ schema = must_be_schema(schema, "schema.optional: it", 2) }, optional_mt)
 end
@@ -207,6 +232,7 @@ end
 
 --- What a definition says.
 --- @param name string  of schema.def; or a whole reference, such as "#" or "#/properties/a"
+--- @return table schema
 function build.ref(name)
   if type(name) ~= "string" then error("schema.ref: a name is needed", 2) end
   if name:find "[#:]" then return new { ["$ref"] = name } end
