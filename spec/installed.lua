@@ -15,5 +15,6 @@ local known, runner = pcall(require, "busted.runner")
 if not known then missing(tostring(runner), "The specs need busted: luarocks install busted") end
 
 print(("xai %s in %s, on %s"):format(xai.version, package.searchpath("xai.core", package.cpath), _VERSION))
+package.loaded.xai = nil -- it loads its parts when they are used, and a spec is to get all of them anew
 if #arg == 0 then table.insert(arg, "spec") end
 runner { standalone = false }
