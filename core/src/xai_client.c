@@ -704,7 +704,8 @@ xai_str xai_call_text(xai_client *client, xai_call_id id) {
 
 /* ---- events */
 
-/* After a pull: still more, at rest, or over. */
+/* After a pull: still more, at rest, or over. With the last of them the alarm that told of them goes, or the next
+ * wait would end at once. */
 static void after_pull(xai_client *client, slot *s, const xai_event *event) {
   bool ended = event != NULL && event->type == XAI_EVENT_END;
   if (!ended && xai__call_ready(s->call)) {
@@ -718,7 +719,9 @@ static void after_pull(xai_client *client, slot *s, const xai_event *event) {
     read_clock(client);
     xai__call_rested(s->call, client->now);
   }
-  if (!xai__door_is_copied(&client->door)) refresh(s); /* may touch a connection */
+  if (xai__door_is_copied(&client->door)) return; /* what follows may touch a connection */
+  refresh(s);
+  if (client->first_ready == NULL) arm(client);
 }
 
 static xai_code pull(xai_client *client, slot *s, xai_event *event) {

@@ -41,6 +41,28 @@ static void until_closed(scene *w, long count) {
   CHECK_INT(lb_seen(w->server, LB_EOFS), count);
 }
 
+/* ---- waiting */
+
+/* What woke it has been taken: neither the descriptor nor the next step may go on about it. */
+static void whoever_pulled_all_events_is_woken_by_the_next_bytes_alone(void) {
+  const lb_step gated[] = {
+    READ, WRITE(SSE_OPEN_END SSE_OPEN SSE_DELTA("Hel")), GATE(1), WRITE(SSE_DELTA("lo")), GATE(2), CLOSE};
+  const lb_step *const scripts[] = {gated};
+  scene w;
+  scene_begin(&w, scripts);
+  struct pollfd watched = {.fd = xai_client_fd(w.client), .events = POLLIN};
+  until_deltas(&w, 1);
+  if (watched.fd >= 0) CHECK_INT(poll(&watched, 1, 0), 0);
+  uint64_t from = xai__poll_now();
+  net_turn(w.client, 20);
+  CHECK(xai__poll_now() - from >= 19);
+  lb_open_gate(w.server, 1);
+  if (watched.fd >= 0) CHECK_INT(poll(&watched, 1, 10000), 1);
+  until_deltas(&w, 2);
+  if (watched.fd >= 0) CHECK_INT(poll(&watched, 1, 0), 0);
+  scene_end(&w);
+}
+
 /* ---- ends */
 
 static void F47_the_server_holds_on_after_the_marker(void) {
@@ -274,5 +296,6 @@ static void all(void) {
 int main(void) {
   forget_environment();
   run_both_ways(all);
+  RUN(whoever_pulled_all_events_is_woken_by_the_next_bytes_alone);
   return net_report("faults on the wire: streams");
 }
