@@ -14,6 +14,7 @@ local responses = require "xai.response"
 -- How many events of a stream wait here while its reader is busy elsewhere; more stay on the network.
 local QUEUE_LIMIT = 256
 local SLOTS = events.SLOTS
+local none = {} -- the series before the first event
 
 --- @class xai.Call
 --- @field done boolean
@@ -133,24 +134,14 @@ local function is_moving(self)
   return self.done or self.ready or self.queue[self.first] ~= nil
 end
 
--- The next event of a lot that has one.
-local function next_of_lot(self)
-  local at = self.at
-  self.at = at + SLOTS
-  local event = events.at_slot(self.lot, at, self.series)
-  self.series = getmetatable(event)
-  return event
-end
-
--- The lot is used up.
-local function advance(self)
+-- The lot is used up; `read` takes from one that is not.
+local function advance(self, read)
   while true do
+    if self.at < self.stop then return read() end
     local event = shift(self)
     if event then return event end
-    if self.at < self.stop then return next_of_lot(self) end
     if self.ready then
       fetch(self)
-      if self.at < self.stop then return next_of_lot(self) end
     else
       drop_lot(self)
       if self.done then return nil end
@@ -166,10 +157,18 @@ function Call:events(owner)
   self.reading = true
   hold(self, false)
   choose_way(self)
-  return function()
-    if self.at < self.stop then return next_of_lot(self) end
-    return (advance(owner.call)) -- no tail call, which would forget the iterator
+  local function read() -- as events.at_slot, in one piece: nothing runs as often
+    local at, series = self.at, self.series
+    if at >= self.stop then return (advance(owner.call, read)) end -- no tail call, which would forget us
+    self.at = at + SLOTS
+    local lot = self.lot
+    if lot[at + 1] ~= series.place or lot[at + 2] ~= series.name then
+      series = events.series_of(lot[at + 1], lot[at + 2])
+      self.series = series
+    end
+    return setmetatable({ type = series.type, text = lot[at + 3] or nil, raw = lot[at + 4] }, series)
   end
+  return read
 end
 
 --- Keep no events, now or later.
@@ -395,7 +394,7 @@ local function new(link, id, request, traits)
     announced = false,                 -- ... and fetches them
     ready = false,                     -- the core has some to fetch
     lot = nil, at = 0, stop = 0,       -- those fetched and not yet taken: behind slot `at`, up to slot `stop`
-    series = nil,                      -- of the last event
+    series = none,                     -- of the last event
     queue = {}, first = 1, last = 0,   -- events that came by themselves, not yet taken
     room = QUEUE_LIMIT,                -- with so many of them it is held
     held = false,

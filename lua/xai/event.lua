@@ -48,11 +48,11 @@ end
 --- The event behind a slot of a lot.
 --- @param lot table
 --- @param at integer     the slots before it
---- @param series table?  of the event before it
+--- @param series table   of the event before it
 --- @return xai.Event event  whose metatable is its series
 local function at_slot(lot, at, series)
   local place, name = lot[at + 1], lot[at + 2]
-  if not series or place ~= series.place or name ~= series.name then series = series_of(place, name) end
+  if place ~= series.place or name ~= series.name then series = series_of(place, name) end
   return setmetatable({ type = series.type, text = lot[at + 3] or nil, raw = lot[at + 4] }, series)
 end
 
@@ -60,7 +60,7 @@ end
 --- @return xai.Event
 local function single(series, kind, text, name, raw, output_index, content_index)
   local place = (content_index * INDICES + output_index) * KINDS + number_of[kind]
-  if not series or place ~= series.place or name ~= series.name then series = series_of(place, name) end
+  if place ~= series.place or name ~= series.name then series = series_of(place, name) end
   return setmetatable({ type = kind, text = kind ~= "api" and text or nil, raw = raw }, series)
 end
 
