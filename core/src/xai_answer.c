@@ -61,10 +61,11 @@ void xai__answer_reset(xai_answer *answer) {
 xai_str xai__answer_find(const xai_answer *answer, const char *name) {
   const char *at = answer->headers.ptr;
   const char *stop = at ? at + answer->headers.len : NULL;
+  size_t len = strlen(name);
   while (at != stop) {
     const char *line_end = memchr(at, '\n', (size_t)(stop - at));
     const char *colon = memchr(at, ':', (size_t)(line_end - at));
-    if (xai__str_eq_nocase((xai_str){at, (size_t)(colon - at)}, name))
+    if ((size_t)(colon - at) == len && xai__str_eq_nocase((xai_str){at, len}, name))
       return (xai_str){colon + 2, (size_t)(line_end - colon - 2)};
     at = line_end + 1;
   }

@@ -254,10 +254,36 @@ static int client_header(lua_State *L) {
   return text.len > 0 ? lxai_push_lent(L, self, push_text, &text) : lxai_push_nothing(L);
 }
 
-const luaL_Reg lxai_event_methods[] = {{"next", client_next},
-                                       {"take", client_take},
-                                       {"announce", client_announce},
-                                       {"response", client_response},
-                                       {"text", client_text},
-                                       {"header", client_header},
-                                       {NULL, NULL}};
+/* At index 3 stands the list of names. */
+static int push_headers(lua_State *L, int ctx, const void *lent) {
+  const lxai_client *self = lent;
+  int count = (int)lua_rawlen(L, 3);
+  (void)ctx;
+  lua_createtable(L, 0, 8);
+  for (int i = 1; i <= count; i++) {
+    lua_rawgeti(L, 3, i);
+    xai_str text = {NULL, 0};
+    if (lua_type(L, -1) == LUA_TSTRING) text = xai_result_header(self->client, lua_tostring(L, -1));
+    if (text.len == 0) {
+      lua_pop(L, 1);
+      continue;
+    }
+    lxai_push_str(L, text); /* headers name text */
+    lua_rawset(L, -3);
+  }
+  return 1;
+}
+
+/* handle:headers{name ...} -> { name = text ... }: those that the answer has */
+static int client_headers(lua_State *L) {
+  lxai_client *self = lxai_check_client(L);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  lua_insert(L, 1); /* names self */
+  return lxai_push_lent(L, self, push_headers, self);
+}
+
+const luaL_Reg lxai_event_methods[] = {{"next", client_next},         {"take", client_take},
+                                       {"announce", client_announce}, {"response", client_response},
+                                       {"text", client_text},         {"header", client_header},
+                                       {"headers", client_headers},   {NULL, NULL}};

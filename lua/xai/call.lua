@@ -14,7 +14,7 @@ local responses = require "xai.response"
 -- How many events of a stream wait here while its reader is busy elsewhere; more stay on the network.
 local QUEUE_LIMIT = 256
 local SLOTS = events.SLOTS
-local none = {} -- the series before the first event
+local none = {} -- the series before the first event, and the queue that nobody waits for
 
 --- @class xai.Call
 --- @field done boolean
@@ -174,7 +174,7 @@ end
 --- Keep no events, now or later.
 function Call:discard()
   self.keep = false
-  self.queue, self.first, self.last = {}, 1, 0
+  self.queue, self.first, self.last = none, 1, 0
   drop_lot(self)
   choose_way(self)
   hold(self, false)
@@ -210,35 +210,20 @@ end
 
 -- ------------------------------------------------------------------ its end
 
+-- What the core tells of an end is, less the answer itself, what is told of the answer.
 local function meta_of(self, result, headers)
-  return {
-    outcome = result.outcome,
-    reason = result.reason ~= "" and result.reason or nil,
-    status = result.status,
-    request_id = result.request_id,
-    attempts = result.attempts or {},
-    counts = result.counts,   -- of the attempts, by class
-    tokens = result.tokens,   -- of all of them together
-    headers = headers,
-    marker_missing = result.marker_missing or false,
-    text_replaced = result.text_replaced or false,
-    not_streamed = result.not_streamed or false,
-    book = self.book,
-    us = self.us,
-    tools = self.tools,
-  }
+  local meta = result
+  meta.response, meta.text, meta.body, meta.error = nil, nil, nil, nil
+  if meta.reason == "" then meta.reason = nil end
+  meta.headers = headers
+  meta.marker_missing = meta.marker_missing or false
+  meta.text_replaced = meta.text_replaced or false
+  meta.not_streamed = meta.not_streamed or false
+  meta.book, meta.us, meta.tools = self.book, self.us, self.tools
+  return meta
 end
 
 local has_methods = { ["response"] = true, ["chat.completion"] = true, ["text_completion"] = true }
-
-local function dress(self, result, headers)
-  local response = result.response
-  if type(response) ~= "table" then return response end
-  if self.folded or has_methods[response.object] then
-    return responses.wrap(response, meta_of(self, result, headers))
-  end
-  return response
-end
 
 local token_limits = { max_output_tokens = true, max_prompt_tokens = true, length = true }
 
@@ -269,37 +254,36 @@ local kept_headers = {
   "x-metrics-ttft-ms", "x-metrics-e2e-ms", "x-metrics-mean-itl-ms", "cf-ray",
 }
 
-local function read_headers(handle)
-  local headers = {}
-  for _, name in ipairs(kept_headers) do
-    local value = handle:header(name)
-    if value and value ~= "" then headers[name] = value end
-  end
-  return headers
+-- Why it is no answer that the program gets.
+local function error_of(self, result, response)
+  local plain = result.error or { kind = "network", code = result.outcome, message = "the call failed" }
+  return errors.from_core(plain, {
+    repeatable = result.repeatable, retry_after = result.retry_after,
+    counts = result.counts, tokens = result.tokens,
+    attempts = result.attempts, outcome = result.outcome, reason = result.reason,
+    request_id = result.request_id, response = response, streamed = self.streamed,
+    body = result.body ~= "" and result.body or nil,
+  })
 end
 
 --- It has ended.
---- @param result table    as the core tells it
+--- @param result table    as the core tells it; the call's from then on
 --- @param headers table?  of the answer; nil: those that the core holds for the end it has just given
 function Call:settle(result, headers)
+  headers = headers or self.link.handle:headers(kept_headers)
   self.whole_text = result.text
-  headers = headers or read_headers(self.link.handle)
-  local response = dress(self, result, headers)
-  if is_accepted(self, result) then
-    self.value = self.reply == "bytes" and (result.body or "") or response
-    if self.value == nil then self.value = core.null end
-  else
-    local plain = result.error or { kind = "network", code = result.outcome, message = "the call failed" }
-    self.err = errors.from_core(plain, {
-      repeatable = result.repeatable, retry_after = result.retry_after,
-      counts = result.counts, tokens = result.tokens,
-      attempts = result.attempts, outcome = result.outcome, reason = result.reason,
-      request_id = result.request_id, response = response, streamed = self.streamed,
-      body = result.body ~= "" and result.body or nil,
-    })
-  end
   self.status, self.headers = result.status, headers
   self.request_id, self.attempts = result.request_id, result.attempts
+  local response, accepted = result.response, is_accepted(self, result)
+  local is_object = type(response) == "table" and (self.folded or has_methods[response.object])
+  if not accepted then
+    self.err = error_of(self, result, response)
+  elseif self.reply == "bytes" then
+    self.value = result.body or ""
+  else
+    self.value = response == nil and core.null or response
+  end
+  if is_object then responses.wrap(response, meta_of(self, result, headers)) end
   self.done, self.ready = true, false
   self.holder = nil
   tell(self)
@@ -393,30 +377,16 @@ local function new(link, id, request, traits)
     reading = false,                   -- somebody iterates over the events
     announced = false,                 -- ... and fetches them
     ready = false,                     -- the core has some to fetch
-    lot = nil, at = 0, stop = 0,       -- those fetched and not yet taken: behind slot `at`, up to slot `stop`
+    at = 0, stop = 0,                  -- the lot's events not yet taken: behind slot `at`, up to slot `stop`
     series = none,                     -- of the last event
-    queue = {}, first = 1, last = 0,   -- events that came by themselves, not yet taken
+    queue = traits.keep and {} or none, first = 1, last = 0, -- events that came by themselves, not yet taken
     room = QUEUE_LIMIT,                -- with so many of them it is held
     held = false,
     ends_wanted = 0,                   -- how many wait for its end
-    pieces = nil,                      -- string[]: of the text, where somebody reads it along
-    whole_text = nil,                  -- the text, once it has ended
-    waiters = nil,                     -- of the loop
-    line = nil,                        -- carried: where its thread waits, with the next five
-    room_line = nil,                   -- ... where bytes wait for room
-    starter = nil,                     -- ... the coroutine that started it
-    to_carry = nil,                    -- ... the request whose turn it is
-    tended_at = nil,                   -- ... when its thread was looked after
-    unseen = false,                    -- ... its thread was woken and has not run since
-    holder = nil,                      -- the stream whose end is being waited for
     done = false,
-    value = nil,
-    err = nil,
-    fault = nil,                       -- what on_end raised
-    status = nil,                      -- of the last answer, with the next three
-    headers = nil,
-    request_id = nil,
-    attempts = nil,
+    -- nil at first: lot, those fetched; waiters, of the loop; holder, the stream whose end is waited for; pieces, of
+    -- the text, where somebody reads it along; when it has ended: whole_text, value, err, fault (what on_end raised),
+    -- and of the last answer status, headers, request_id, attempts; where a host carries it: see xai.carrier
   }, mt)
 end
 

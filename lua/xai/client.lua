@@ -101,8 +101,10 @@ local hidden = setmetatable({}, { __mode = "k" })
 -- ------------------------------------------------------------------ requests
 
 -- A large body is not copied on its way: the core takes it from where it was written.
+local held = { held = true }
+
 local function encoded(body)
-  return core.encode(body, { held = true })
+  return core.encode(body, held)
 end
 
 local function copy(t)
@@ -111,8 +113,9 @@ local function copy(t)
   return c
 end
 
--- The own `timeout` and `max_attempts` are limits of the core under friendlier names.
+-- The own `timeout` and `max_attempts` are limits of the core under friendlier names; nil: nothing is limited further.
 local function limits_of(where, options, level)
+  if not (options.limits or options.timeout or options.max_attempts) then return nil end
   local limits = copy(options_of.check(where .. ", limits", options.limits, known_limits, level + 1))
   limits.deadline = options.timeout or limits.deadline
   limits.max_attempts = options.max_attempts or limits.max_attempts
@@ -182,11 +185,13 @@ local function body_of(self, endpoint, given, level)
   return body
 end
 
+local no_tools = {}
+
 -- What the model was offered; nil when that is not known, for an earlier answer may have brought tools along.
 local function tools_of(body)
   local tools = body.tools or body.functions
   if type(tools) == "table" then return tools end
-  return body.previous_response_id == nil and {} or nil
+  return body.previous_response_id == nil and no_tools or nil
 end
 
 -- on_end(value, err) is called as soon as the call has ended, before anybody who waits for it goes on.

@@ -229,15 +229,16 @@ local function attend(client)
   if hosted then hosted:watch(client) end
 end
 
--- The calls in flight over real connections, and the next moment that anything is due.
-local function outlook(time, limit)
+-- The calls in flight over real connections, and the next moment that anything is due which they do not see to
+-- themselves.
+local function outlook(limit)
   local due = earlier(limit, sleepers[1] and sleepers[1].due)
   local busy = {}
   for i = 1, opened do
     local client = open[i]
     if client and client:busy() then
-      local seconds = client:due()
-      due = earlier(due, seconds and time + seconds)
+      local seconds = client.virtual and client:due()
+      due = earlier(due, seconds and now() + seconds)
       if not client.virtual then busy[#busy + 1] = client end
     end
   end
@@ -255,11 +256,15 @@ end
 
 -- Nothing is ready: wait, or jump to the next moment. False when nothing will ever happen.
 local function idle(limit)
+  local busy, due = outlook(limit)
+  if not due then
+    if not busy[1] then return false end
+    wait_for(busy, LONGEST)
+    return true
+  end
   local time = now()
-  local busy, due = outlook(time, limit)
-  if not due and #busy == 0 then return false end
   if not is_virtual() then
-    wait_for(busy, math.min(LONGEST, math.max(0, (due or time + LONGEST) - time)))
+    wait_for(busy, math.min(LONGEST, math.max(0, due - time)))
   elseif due > time then
     clock.time = math.max(due, time + 0.001)
     clock.stuck = 0

@@ -11,9 +11,11 @@ local lists = {
 --- @param body table  changed in place; the tables in it are not
 --- @return table body
 local function mark_lists(body)
-  for _, name in ipairs(lists) do
-    local value = body[name]
-    if type(value) == "table" and next(value) == nil and getmetatable(value) == nil then body[name] = core.array() end
+  for i = 1, #lists do
+    local value = body[lists[i]]
+    if value ~= nil and type(value) == "table" and next(value) == nil and getmetatable(value) == nil then
+      body[lists[i]] = core.array()
+    end
   end
   return body
 end
@@ -41,15 +43,17 @@ end
 --- @param headers table?  name -> value
 --- @param level integer   as for error()
 local function check_headers(where, headers, level)
-  for name, value in pairs(headers or {}) do
+  if not headers then return end
+  for name, value in pairs(headers) do
     local fault = fault_of(name, value)
     if fault then error(where .. ", headers: " .. fault, level + 1) end
   end
 end
 
 --- Headers as the core takes them; a later table's value stands for an earlier one's, whatever the case of the names.
---- @return table list  { name, value }[] in the order of their names
+--- @return table? list  { name, value }[] in the order of their names; nil: there are none
 local function header_list(...)
+  if (...) == nil and select(-1, ...) == nil then return nil end -- two tables at most are ever given
   local merged, names, list = {}, {}, {}
   for i = 1, select("#", ...) do
     for name, value in pairs((select(i, ...)) or {}) do merged[name:lower()] = { name, tostring(value) } end

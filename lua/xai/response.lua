@@ -275,21 +275,28 @@ end
 -- A field of the API may be called like a method: `text` is one (the format asked for). It stays where it is
 -- and becomes callable, so that answer:text() and answer.text.format both work; what cannot be called (null,
 -- and an empty array, whose mark would be lost) is parked out of the way.
-local callables = {}
+local names, callables = {}, {}
 for name, method in pairs(Response) do
+  names[#names + 1] = name
   callables[name] = { __call = function(_, self, ...) return method(self, ...) end }
 end
 
+local function make_callable(response, meta, name)
+  local value = response[name]
+  if type(value) == "table" and (next(value) ~= nil or getmetatable(value) == nil) then
+    setmetatable(value, callables[name])
+  else
+    meta.parked = meta.parked or {}
+    meta.parked[name] = value
+    response[name] = nil
+  end
+end
+
 local function make_room(response, meta)
-  for name, callable in pairs(callables) do
-    local value = rawget(response, name)
-    if type(value) == "table" and (next(value) ~= nil or getmetatable(value) == nil) then
-      setmetatable(value, callable)
-    elseif value ~= nil then
-      meta.parked = meta.parked or {}
-      meta.parked[name] = value
-      response[name] = nil
-    end
+  setmetatable(response, nil) -- its fields alone are looked at
+  for i = 1, #names do
+    local name = names[i]
+    if response[name] ~= nil then make_callable(response, meta, name) end
   end
 end
 
