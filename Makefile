@@ -255,6 +255,9 @@ format: ## clang-format every C file in place, renew the rockspec's lists
 	@clang-format -i $(SOURCES)
 	@lua5.4 tools/rockspec.lua --write
 
+doc: $(B)/lua5.4/xai/core.so $(B)/env.sh ## the reference for Lua and C, in build/doc; fails when a public name has no words
+	@$(IN_TREE) tools/doc.sh $(B)/doc
+
 package: all ## install into a scratch root and by luarocks into build/rocks, and use what was installed
 	@$(CLEAN_ENV) tools/package.sh
 
@@ -280,7 +283,7 @@ help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
 
 .PHONY: all lib modules env deps demo test test-c simulate spec faults tsan examples check asan valgrind fuzz fuzz-run coverage interop \
-        bench lint format package dist rock install uninstall clean help
+        bench lint format doc package dist rock install uninstall clean help
 .PHONY: callgrind nomem torture torture-run prepare prepare-asan prepare-fuzz soak
 .SECONDARY:
 -include $(wildcard $(B)/*/*.d)

@@ -65,7 +65,7 @@ probe_dist() {
 }
 
 rm -rf "$stage" "$stage-dist"
-mkdir -p "$stage-dist"
+mkdir -p "$stage-dist" build/log
 make -s --no-print-directory install PREFIX="$stage" DESTDIR=
 probe_lua lua5.4 5.4 "$stage"
 probe_lua lua5.3 5.3 "$stage"
@@ -80,4 +80,6 @@ PATH=$PWD/build/bin:$PATH probe_dist
 left=$(find "$stage" ! -type d)
 [[ -z $left ]] || fail "uninstall left $left"
 
+make -s --no-print-directory doc >build/log/doc.log 2>&1 || { cat build/log/doc.log; fail "the reference is not whole"; }
+echo "ok      the reference: $(tail -n 1 build/log/doc.log)"
 tools/package_rocks.sh

@@ -42,6 +42,7 @@
 extern "C" {
 #endif
 
+/* Of this header: major, minor, patch. Before 1.0 a minor version may change interfaces. */
 #define XAI_VERSION "0.1.0"
 
 /* Built with XAI_HIDDEN a shared object keeps the library to itself: two of them in a process never meet. */
@@ -374,6 +375,7 @@ XAI_API const xai_json *xai_check_partial(const xai_check *check);
 
 /* ---------------------------------------------------------------- server-sent events */
 
+/* A parser of one stream: bytes in, cut anywhere, events out. */
 typedef struct xai_sse xai_sse;
 
 typedef struct xai_sse_event {
@@ -413,6 +415,7 @@ XAI_API uint64_t xai_sse_offset(const xai_sse *sse);
 
 /* ---------------------------------------------------------------- the client */
 
+/* Connections, the key, and the calls in flight. */
 typedef struct xai_client xai_client;
 
 /* A call in flight: index and generation. Using one that has ended is a harmless no-op. 0 is none. */
@@ -609,6 +612,7 @@ typedef enum xai_reply {
   XAI_REPLY_BYTES      /* any body, given whole in result.body                 */
 } xai_reply;
 
+/* NUL-terminated. Those of an xai_request are copied. */
 typedef struct xai_header {
   const char *name;
   const char *value;
@@ -708,6 +712,7 @@ typedef struct xai_attempt {
   uint64_t bytes;  /* of the answer's body, decompressed                                */
 } xai_attempt;
 
+/* So many attempts of each class. */
 typedef struct xai_attempt_counts {
   uint32_t answered, not_sent, refused, unknown;
 } xai_attempt_counts;
