@@ -88,6 +88,12 @@ tests["answers, streams and extracts in a content handler"] = function()
   equal("number", type(ticket.n))
 end
 
+tests["has no libcurl in its workers, for nginx's own sockets move the bytes"] = function()
+  assert(sim():respond "Why do tides lag the Moon?")
+  for line in io.lines "/proc/self/maps" do assert(not line:find "libcurl", line) end
+  assert(package.loaded["xai.extract"] and package.loaded["xai.conversation"], "a part that a request would wait for")
+end
+
 tests["answers in a timer"] = function()
   local text
   assert(ngx.timer.at(0, function() text = assert(sim():respond "x"):text() end))
