@@ -33,7 +33,7 @@ function love.load()
 end
 
 function love.update(seconds)
-  frame.update() -- a quarter of a millisecond
+  frame.update() -- a fifth of a millisecond
   keeper.time = keeper.time + seconds
 end
 

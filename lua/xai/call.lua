@@ -141,7 +141,7 @@ local function advance(self, read)
     local event = shift(self)
     if event then return event end
     if self.ready then
-      fetch(self)
+      if not loop.rest() then fetch(self) end
     else
       drop_lot(self)
       if self.done then return nil end

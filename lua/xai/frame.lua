@@ -8,7 +8,7 @@
 local loop = require "xai.loop"
 local threads = require "xai.threads"
 
-local BUDGET = 0.00025 -- seconds of a frame: less than a sixtieth of what there is at sixty a second
+local BUDGET = 0.0002 -- seconds of a frame: little more than a hundredth of what there is at sixty a second
 
 local turn
 
@@ -23,7 +23,7 @@ local function attach(options)
 end
 
 --- To be called each frame: moves bytes, gives out events, resumes the tasks that waited for them.
---- @param budget number?  seconds after which the rest is left to the next frame; default 0.00025. What has begun is
+--- @param budget number?  seconds after which the rest is left to the next frame; default 0.0002. What has begun is
 ---   not interrupted: a task that does not wait, a turn of the network (some ten microseconds for each ready socket)
 --- @return boolean more  something was left
 local function update(budget)

@@ -19,6 +19,7 @@ local STUCK = 10000 -- turns of a simulated network without an event before we s
 --- @field watch fun(client: table)?   it has calls in flight: call loop.pump when client.handle:fd() becomes readable
 --- @field unwatch fun(client: table)? ... no longer; the descriptor is about to be closed, perhaps
 --- @field paced boolean?              pump alone gives out real events, and the host calls it with a budget
+--- @field rest (fun(): boolean)?      if the budget is used up, go on in the next turn, and say that you did
 --- @field kill fun(thread: any)?      end what spawn gave, wherever it is parked
 --- @field is_over fun(thread: thread): boolean?  has a coroutine of the host's run to its end?
 --- @field transport "host"?           it has sockets of its own, which the next five use (see xai.carrier):

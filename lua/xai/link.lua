@@ -5,7 +5,7 @@ local core = require "xai.core"
 local errors = require "xai.error"
 local loop = require "xai.loop"
 
-local LOT = 64 -- events at most that one crossing brings
+local LOT, SMALL_LOT = 64, 4 -- events at most that one crossing brings; in a host that gives us little time
 
 local Link = {}
 local link_mt = { __name = "xai.link", __index = Link }
@@ -68,7 +68,7 @@ function Link:fetch(call, lot)
     return
   end
   self.inside = true
-  fetched(self, call, lot, leave(self, self.handle:take(call.id, lot, LOT)))
+  fetched(self, call, lot, leave(self, self.handle:take(call.id, lot, loop.is_paced() and SMALL_LOT or LOT)))
   if self.log then self:tell_log() end
 end
 

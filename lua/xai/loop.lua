@@ -224,6 +224,18 @@ local function pump(budget)
   return hosted and hosted:pump(budget) or nil
 end
 
+--- Does the host give us only so much time at once? Then a reader takes small lots, and rests between them.
+local function is_paced()
+  return hosted and hosted.host.paced or false
+end
+
+--- Let a host go on that has given us its time; that takes a while, in which anything may happen.
+--- @return boolean rested  false: there is time left
+local function rest()
+  local host_rests = hosted and hosted.host.rest
+  return host_rests and host_rests() or false
+end
+
 --- A call of a client was started, or ended, inside a host: its descriptor is to be watched, or no longer.
 local function attend(client)
   if hosted then hosted:watch(client) end
@@ -545,6 +557,8 @@ return {
   host = host,
   pump = pump,
   attend = attend,
+  is_paced = is_paced,
+  rest = rest,
   watch = watch,
   unwatch = unwatch,
   follow = follow,

@@ -31,7 +31,7 @@ local function new(host, block)
   local sleepers = {}                               -- { due, thread }, earliest first
   local places = setmetatable({}, { __mode = "k" }) -- parked thread -> { line, sleeper }
   local killed = setmetatable({}, { __mode = "k" })
-  local turning = false
+  local turning, limit = false, math.huge           -- a turn is in progress, and its time is up then
   host.paced = true
 
   local function ring(seconds)
@@ -86,6 +86,14 @@ local function new(host, block)
     ring(0)
   end
 
+  function host.rest()
+    local thread = running()
+    if not thread or not turning or core.now() < limit then return false end
+    push(thread)
+    coroutine.yield()
+    return true
+  end
+
   function host.spawn(fn, ...)
     local arguments = { n = select("#", ...), ... }
     local thread = coroutine.create(function() fn(unpack(arguments, 1, arguments.n)) end)
@@ -106,7 +114,7 @@ local function new(host, block)
   end
 
   -- Those who are ready now; whom they wake has the next turn.
-  local function resume_ready(limit)
+  local function resume_ready()
     for _ = ready.first, ready.last do
       if core.now() >= limit then return end
       local thread = ready[ready.first]
@@ -133,18 +141,17 @@ local function new(host, block)
 
   -- Who was left waiting by the last turn goes first: nothing is fetched that nobody has time for.
   local function work(budget)
-    local limit = budget and core.now() + budget or math.huge
     wake_sleepers()
-    resume_ready(limit)
+    resume_ready()
     local left = limit - core.now()
     if left <= 0 then return 0 end
     local due = pump(budget and left)
-    resume_ready(limit)
+    resume_ready()
     return due
   end
 
   return function(budget)
-    turning = true
+    turning, limit = true, budget and core.now() + budget or math.huge
     local due = work(budget)
     turning = false
     if ready.first <= ready.last then return 0 end

@@ -5,7 +5,8 @@
 -- else the machine does does not. Where the system does not tell, it is processor time.
 local core = require "xai.core"
 
-local BOUND = 0.005 -- seconds that a host may be kept
+local BOUND = 0.005 -- seconds that a host may be kept; one call, and of more than a thousand one in a thousand, is let
+                    -- off: a virtual machine stands still at times, and no clock inside of it tells
 
 local file = io.open "/proc/thread-self/schedstat"
 if file then file:setvbuf "no" end
@@ -67,8 +68,11 @@ end
 --- @param meter Meter
 --- @param note string
 local function report(passed, failed, meter, note)
-  if meter.longest > BOUND then
-    failed[#failed + 1] = ("kept the host for %.2f ms at once"):format(meter.longest * 1000)
+  local over = 0
+  for _, sample in ipairs(meter.samples) do over = over + (sample > BOUND and 1 or 0) end
+  if over > math.max(1, meter.count / 1000) then
+    local said = "kept the host for more than 5 ms %d times, once for %.2f ms"
+    failed[#failed + 1] = said:format(over, meter.longest * 1000)
   else
     passed = passed + 1
   end

@@ -6,7 +6,7 @@ local meters = require "meter"
 local scenario = require "scenario"
 local xai = require "xai"
 
-local FRAMES, ROUNDS, STREAMS, RATE = 400, 3, 20, 60
+local FRAMES, ROUNDS, STREAMS, RATE = 400, 5, 20, 60
 local STEP_BOUND = 0.0005 -- seconds, of 99 frames in 100
 
 local meter, passed, failed = meters.new(), 0, {}
