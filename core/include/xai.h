@@ -426,7 +426,8 @@ typedef struct xai_call_id {
 /* Limits of a call; 0 means the default, XAI_NO_LIMIT what it says. Source of the defaults: faults.md.
  *
  * What a call holds of memory, and which limit caps it (R6); some 32 KiB for itself come on top:
- *   the request, its copy                        max_request (the headers: 64 of 8 KiB at most)
+ *   the request, its copy                        max_request (the headers: 64 of 8 KiB at most); the body goes when a
+ *                                                streamed answer has begun and all of it was sent
  *   headers of the answer, interim ones included max_headers
  *   bytes of a stream that nobody has pulled     64 KiB, and as much that is being read; then the socket waits
  *   an unfinished line and event                 max_event for each of the two

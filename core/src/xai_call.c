@@ -415,6 +415,10 @@ bool xai__call_needs_exchange(const xai_call *call) {
   return in_flight(call) && !call->answer.over;
 }
 
+bool xai__call_has_spent_body(const xai_call *call) {
+  return call->request.payload.ptr != NULL && xai__answer_output_seen(&call->answer);
+}
+
 bool xai__call_wants_resume(xai_call *call) {
   if (!in_flight(call) || !call->answer.held || call->answer.inbox.len > 0) return false;
   call->answer.held = false;

@@ -75,6 +75,8 @@ xai_code xai__call_started(xai_call *call, uint64_t now); /* XAI_ERR_NOMEM: the 
 void xai__call_not_started(xai_call *call, uint64_t now);
 /* Is the exchange in flight still needed? */
 bool xai__call_needs_exchange(const xai_call *call);
+/* Has it a request's body that no further attempt can need (R4)? */
+bool xai__call_has_spent_body(const xai_call *call);
 /* True once after bytes were refused and there is room again. */
 bool xai__call_wants_resume(xai_call *call);
 

@@ -278,6 +278,15 @@ static void tell_log(slot *s) {
   xai__log_call(&client->log, &s->told, id_of(s).id, s->call, client->now, wall_s);
 }
 
+/* An answer may begin before its request was sent to the end. */
+static void drop_spent_body(slot *s) {
+  const xai_transport *transport = s->client->transport;
+  bool (*needs_body)(const xai_transport *, const xai_exchange *) = transport->ops->needs_body;
+  if (needs_body == NULL || needs_body(transport, s->exchange)) return;
+  xai__request_drop_body(&s->call->request);
+  s->wire.body.ptr = NULL;
+}
+
 static void refresh(slot *s) {
   xai_client *client = s->client;
   tell_log(s);
@@ -286,6 +295,7 @@ static void refresh(slot *s) {
     tell_log(s);
   }
   if (s->exchange != NULL && !xai__call_needs_exchange(s->call)) stop_exchange(s);
+  if (s->exchange != NULL && xai__call_has_spent_body(s->call)) drop_spent_body(s);
   if (s->exchange != NULL && xai__call_wants_resume(s->call))
     client->transport->ops->resume(client->transport, s->exchange);
   if (s->call->state == CALL_TAKEN) {

@@ -166,8 +166,9 @@ bool xai__curl_may_repeat(const net_exchange *x);
 /* Was libcurl built with it? */
 bool xai__curl_has_http2(void);
 
-/* Bytes of the body that may have left. */
+/* Bytes of the body that may have left, and those that are out of our hands. */
 size_t xai__curl_body_given(const net_exchange *x);
+size_t xai__curl_body_sent(const net_exchange *x);
 /* Was a connection ready for the request, so that its first bytes may have left? */
 bool xai__curl_was_ready(const net_exchange *x);
 /* Was this moment of libcurl's timing reached? */

@@ -73,6 +73,13 @@ size_t xai__curl_body_given(const net_exchange *x) {
   return written > x->spoken ? x->request->body.len : 0;
 }
 
+size_t xai__curl_body_sent(const net_exchange *x) {
+  curl_off_t sent = 0;
+  if (!x->whole) return x->given;
+  curl_easy_getinfo(x->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
+  return (size_t)sent;
+}
+
 static bool said(const net_exchange *x, const char *words) {
   return strstr(x->words, words) != NULL;
 }

@@ -205,6 +205,10 @@ static void send_request(xai_wire *wire) {
   watch(wire);
 }
 
+bool xai__wire_has_sent(const xai_wire *wire) {
+  return wire->talk.given >= xai__talk_len(&wire->talk);
+}
+
 /* A server that does not read would hold an upload for ever (F22). */
 static bool is_mute(xai_wire *wire, uint64_t now) {
   if (wire->upload_due > now) return false;

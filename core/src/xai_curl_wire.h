@@ -40,6 +40,9 @@ xai_wire *xai__wire_start(net *self, const xai_exchange_request *request, const 
 void xai__wire_cancel(xai_wire *wire);
 void xai__wire_resume(xai_wire *wire);
 
+/* Is all of the request out of our hands? */
+bool xai__wire_has_sent(const xai_wire *wire);
+
 /* Its connector has come to its end: with a socket of ours, or -1 and why. */
 void xai__wire_connected(xai_wire *wire, int fd, const xai_exchange_end *end);
 /* False: the descriptor is none of ours. */

@@ -221,6 +221,7 @@ void xai__fold_free(xai_fold *fold) {
   if (fold == NULL) return;
   xai_json_doc_free(fold->event);
   xai_json_doc_free(fold->tree);
+  xai__free(&fold->mem, fold->halves, XAI__FOLD_HALVES * sizeof *fold->halves);
   xai__buf_deinit(&fold->deltas);
   xai__buf_deinit(&fold->closed);
   xai__buf_deinit(&fold->text);

@@ -67,8 +67,8 @@ struct xai_fold {
 
   xai_fold_target at; /* the text that grew last, and where it is                       */
   xai_json *at_text;
-  xai_buf closed; /* xai_fold_target: texts and items that are final                */
-  xai_fold_half halves[XAI__FOLD_HALVES];
+  xai_buf closed;        /* xai_fold_target: texts and items that are final                */
+  xai_fold_half *halves; /* room for XAI__FOLD_HALVES; NULL before the first one           */
   unsigned half_count;
 
   bool output_seen;

@@ -205,6 +205,8 @@ xai_code xai__fold_settle(xai_fold *fold, xai_fold_target which) {
 }
 
 static xai_code hold_half(xai_fold *fold, xai_fold_target target, const char *bytes) {
+  if (fold->halves == NULL) fold->halves = xai__alloc(&fold->mem, XAI__FOLD_HALVES * sizeof *fold->halves);
+  if (fold->halves == NULL) return XAI_ERR_NOMEM;
   xai_code code = fold->half_count == XAI__FOLD_HALVES ? give_up_half(fold, 0) : XAI_OK;
   xai_fold_half *half = &fold->halves[fold->half_count++];
   half->target = target;

@@ -117,7 +117,6 @@ static const char *keep_cstr(xai_buf *text, const char *s) {
 static size_t text_size(const xai_request *request, const xai_request_defaults *defaults,
                         const char *method) {
   size_t size = strlen(defaults->base_url) + strlen(request->path) + 2 + strlen(method) + 1;
-  if (request->body_writer == NULL) size += request->body.len + 1;
   size += TRACE_ID + 1;
   if (request->model != NULL) size += strlen(request->model);
   if (request->idempotency_key != NULL) size += strlen(request->idempotency_key) + 1;
@@ -268,21 +267,30 @@ static bool is_safe_method(const char *method) {
   return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
 }
 
-/* Copied, or taken as it is (F88). */
+/* Copied into its room, or taken as it is (F88). */
 static void keep_body(xai_request_copy *copy, const xai_request *request) {
-  if (request->body_writer != NULL) {
-    xai__json_writer_take(request->body_writer, &copy->json);
-    copy->body = xai__buf_str(&copy->json);
-    return;
-  }
-  copy->body = (xai_str){keep(&copy->text, request->body.ptr, request->body.len), request->body.len};
+  if (request->body_writer != NULL) xai__json_writer_take(request->body_writer, &copy->payload);
+  else if (request->body.len > 0) keep(&copy->payload, request->body.ptr, request->body.len);
+  copy->body = (xai_str){xai__buf_str(&copy->payload).ptr, request->body.len};
+}
+
+void xai__request_drop_body(xai_request_copy *copy) {
+  xai__buf_deinit(&copy->payload);
+  copy->body.ptr = NULL;
+}
+
+static xai_code make_room(xai_request_copy *copy, const xai_request_defaults *defaults,
+                          const xai_request *request, const char *method) {
+  size_t body = request->body_writer == NULL ? request->body.len : 0;
+  xai_code code = xai__buf_reserve(&copy->text, text_size(request, defaults, method));
+  return code == XAI_OK && body > 0 ? xai__buf_reserve(&copy->payload, body) : code;
 }
 
 static xai_code init(xai_request_copy *copy, const xai_mem *mem, const xai_request_defaults *defaults,
                      const xai_request *request, uint64_t *random, xai_error *err) {
   *copy = (xai_request_copy){.mem = *mem, .user = request->user, .stream = request->stream};
   xai__buf_init(&copy->text, mem, SIZE_MAX / 2);
-  xai__buf_init(&copy->json, mem, SIZE_MAX / 2);
+  xai__buf_init(&copy->payload, mem, SIZE_MAX / 2);
   const char *method = request->method ? request->method : request->body.len > 0 ? "POST" : "GET";
   copy->limits = xai__limits(&request->limits, &defaults->limits);
   xai_code code = check(request, method, &copy->limits, err);
@@ -290,7 +298,7 @@ static xai_code init(xai_request_copy *copy, const xai_mem *mem, const xai_reque
   copy->header_room = request->header_count + MAX_OWN_HEADERS;
   copy->headers = xai__alloc(mem, copy->header_room * sizeof *copy->headers);
   if (copy->headers == NULL || keep_authorization(copy, request) != XAI_OK ||
-      xai__buf_reserve(&copy->text, text_size(request, defaults, method)) != XAI_OK) {
+      make_room(copy, defaults, request, method) != XAI_OK) {
     xai__request_deinit(copy);
     return xai__fail(err, XAI_ERR_NOMEM, NULL);
   }
@@ -327,5 +335,5 @@ void xai__request_deinit(xai_request_copy *copy) {
   copy->authorization = NULL;
   copy->key = NULL;
   xai__buf_deinit(&copy->text);
-  xai__buf_deinit(&copy->json);
+  xai__buf_deinit(&copy->payload);
 }

@@ -31,8 +31,8 @@ typedef struct xai_request_copy {
   bool tokens_guessed; /* ... from the body's size                           */
   xai_limits limits;   /* resolved                                           */
   void *user;
-  xai_buf text; /* where the strings above live: the copy may be moved */
-  xai_buf json; /* ... and the body, where it was taken from a writer   */
+  xai_buf text;    /* where the strings above live: the copy may be moved */
+  xai_buf payload; /* ... and the body                                    */
   size_t header_room;
   xai_key *key;        /* shared; its header is borrowed from it. NULL: none   */
   char *authorization; /* the caller's own value of that header, wiped when it goes; NULL: none */
@@ -44,6 +44,8 @@ typedef struct xai_request_copy {
 xai_code xai__request_init(xai_request_copy *copy, const xai_mem *mem, const xai_request_defaults *defaults,
                            const xai_request *request, uint64_t *random, xai_error *err);
 void xai__request_deinit(xai_request_copy *copy);
+/* It will not be sent again. */
+void xai__request_drop_body(xai_request_copy *copy);
 
 /* Zero fields of `limits` from `defaults`; then the library's own defaults. */
 xai_limits xai__limits(const xai_limits *limits, const xai_limits *defaults);

@@ -67,6 +67,8 @@ typedef struct xai_transport_ops {
   /* Milliseconds until it wants a step for its own timers; -1: none. */
   int64_t (*timeout)(const xai_transport *self, uint64_t now);
   void (*free)(xai_transport *self);
+  /* May it still read the request's body? NULL: always. */
+  bool (*needs_body)(const xai_transport *self, const xai_exchange *exchange);
 } xai_transport_ops;
 
 struct xai_transport {

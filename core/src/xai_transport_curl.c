@@ -667,6 +667,13 @@ static int64_t net_timeout(const xai_transport *base, uint64_t now) {
   return due > real ? (int64_t)(due - real) : 0;
 }
 
+static bool net_needs_body(const xai_transport *base, const xai_exchange *exchange) {
+  const net_exchange *x = (const net_exchange *)(const void *)exchange;
+  (void)base;
+  if (x->kind == NET_WIRE) return !xai__wire_has_sent((const xai_wire *)(const void *)exchange);
+  return xai__curl_body_sent(x) < x->request->body.len;
+}
+
 /* In a copy of the process that fork made (F94). libcurl would say farewell on connections that are the
  * parent's, and wait for threads that are not here: so only our own memory goes, and the descriptors. What
  * libcurl holds stays where it is, unreachable; a copy ends or becomes another program soon. */
@@ -704,8 +711,8 @@ static void net_free(xai_transport *base) {
   xai__free(&mem, self, sizeof *self);
 }
 
-static const xai_transport_ops net_ops = {net_start, net_cancel, net_resume,  net_step,
-                                          net_alarm, net_fd,     net_timeout, net_free};
+static const xai_transport_ops net_ops = {net_start, net_cancel,  net_resume, net_step,      net_alarm,
+                                          net_fd,    net_timeout, net_free,   net_needs_body};
 
 /* ---- making one ---- */
 

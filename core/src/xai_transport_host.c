@@ -155,8 +155,8 @@ static xai_code host_step(xai_transport *base, uint64_t now, uint32_t wait_ms) {
   return XAI_OK;
 }
 
-static const xai_transport_ops host_ops = {host_start, host_cancel, host_resume,  host_step,
-                                           host_alarm, host_fd,     host_timeout, host_free};
+static const xai_transport_ops host_ops = {host_start, host_cancel,  host_resume, host_step, host_alarm,
+                                           host_fd,    host_timeout, host_free,   NULL};
 
 /* ---- a new one */
 

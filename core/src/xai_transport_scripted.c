@@ -97,7 +97,8 @@ static void free_scripted(xai_transport *base) {
   xai__free(&mem, self, sizeof *self);
 }
 
-static const xai_transport_ops ops = {start, cancel, resume, step, alarm_at, fd, timeout, free_scripted};
+static const xai_transport_ops ops = {start, cancel,  resume,        step, alarm_at,
+                                      fd,    timeout, free_scripted, NULL};
 
 xai_transport *xai__transport_scripted_new(const xai_mem *mem, xai_error *err) {
   scripted *self = xai__alloc(mem, sizeof *self);

@@ -352,6 +352,96 @@ static void the_socket_waits_when_nobody_pulls_F57_F58(void) {
   CHECK_INT(b.heap.live, 0);
 }
 
+/* most: connections; 0, no limit, has our own sockets, else they are libcurl's. */
+static xai_client *open_at(bounded *b, const lb_server *server, uint32_t most) {
+  char url[64];
+  xai_error err;
+  memset(b, 0, sizeof *b);
+  b->wire.now = 1000;
+  xai_config config = wire_config(&b->wire);
+  snprintf(url, sizeof url, "http://127.0.0.1:%d/v1", server->port);
+  config.base_url = url;
+  config.proxy = "";
+  config.transport = XAI_TRANSPORT_CURL;
+  config.max_connections = most;
+  config.mem = check_heap_mem(&b->heap);
+  b->wire.client = xai_client_new(&config, &err);
+  CHECK(b->wire.client != NULL);
+  return b->wire.client;
+}
+
+#define STREAM_HEAD "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+
+/* Until the first delta an attempt may be repeated, and the request is kept; then it cannot be, whatever comes. */
+static void a_request_is_not_kept_beside_its_answer(size_t len, uint32_t most) {
+  static const lb_step script[] = {READ,    WRITE(STREAM_HEAD), GATE(1), WRITE(DELTA),
+                                   GATE(2), WRITE(DELTA),       CLOSE};
+  const lb_step *const scripts[] = {script};
+  bounded b;
+  lb_server *server = lb_start(scripts, 1);
+  xai_client *client = open_at(&b, server, most);
+  char *body = malloc(len + 1);
+  memset(body, ' ', len);
+  body[len] = '\0';
+  size_t before = b.heap.bytes;
+  wire_start(&b.wire, "/responses", body, true);
+  free(body);
+  for (int i = 0; i < 2000 && lb_seen(server, LB_REQUESTS) == 0; i++) turns(&b, 1);
+  CHECK(b.heap.bytes - before > len);
+  lb_open_gate(server, 1);
+  for (int i = 0; i < 2000 && b.wire.deltas < 1; i++) turns(&b, 1), wire_pull(&b.wire);
+  CHECK(b.heap.bytes - before < 16 << 10);
+  lb_open_gate(server, 2);
+  for (int i = 0; i < 2000 && b.wire.ends == 0; i++) turns(&b, 1), wire_pull(&b.wire);
+  CHECK_INT(b.wire.deltas, 2);
+  CHECK_INT(b.wire.outcome, XAI_OUTCOME_INCOMPLETE);
+  CHECK_INT(lb_seen(server, LB_REQUESTS), 1);
+  xai_client_free(client);
+  free(b.wire.response);
+  lb_stop(server);
+  CHECK_INT(b.heap.live, 0);
+}
+
+static void a_large_request_is_not_kept_beside_its_answer(void) {
+  for (uint32_t most = 0; most < 2; most++) a_request_is_not_kept_beside_its_answer(1 << 20, most);
+}
+
+static void a_small_request_is_not_kept_beside_its_answer(void) {
+  /* It leaves in one piece with its head. */
+  for (uint32_t most = 0; most < 2; most++) a_request_is_not_kept_beside_its_answer(40 << 10, most);
+}
+
+/* An answer may begin before its request is over: what is still to be sent is kept. */
+static void a_request_on_its_way_is_kept(uint32_t most) {
+  enum { LEN = 16 << 20, WINDOW = 64 << 10 }; /* much more than the sockets hold */
+  static const lb_step script[] = {READ_HEAD, WRITE(STREAM_HEAD), WRITE(DELTA), GATE(1), WRITE(DELTA), RESET};
+  const lb_step *const scripts[] = {script};
+  bounded b;
+  lb_server *server = lb_start(scripts, 1);
+  setsockopt(server->listener, SOL_SOCKET, SO_RCVBUF, &(int){WINDOW}, sizeof(int));
+  xai_client *client = open_at(&b, server, most);
+  char *body = malloc(LEN + 1);
+  memset(body, ' ', LEN);
+  body[LEN] = '\0';
+  wire_start(&b.wire, "/responses", body, true);
+  free(body);
+  for (int i = 0; i < 2000 && b.wire.deltas < 1; i++) turns(&b, 1), wire_pull(&b.wire);
+  CHECK_INT(b.wire.deltas, 1);
+  turns(&b, 5);
+  CHECK(b.heap.bytes > LEN);
+  lb_open_gate(server, 1);
+  for (int i = 0; i < 2000 && b.wire.ends == 0; i++) turns(&b, 1), wire_pull(&b.wire);
+  CHECK_INT(b.wire.outcome, XAI_OUTCOME_INCOMPLETE);
+  xai_client_free(client);
+  free(b.wire.response);
+  lb_stop(server);
+  CHECK_INT(b.heap.live, 0);
+}
+
+static void a_request_on_its_way_is_kept_beside_its_answer(void) {
+  for (uint32_t most = 0; most < 2; most++) a_request_on_its_way_is_kept(most);
+}
+
 int main(void) {
   RUN(max_headers_without_end);
   RUN(max_event_one_line_without_end);
@@ -366,6 +456,9 @@ int main(void) {
   RUN(max_request);
   RUN(max_attempts_do_not_add_up);
   RUN(a_stream_that_waits_for_its_next_event);
+  RUN(a_large_request_is_not_kept_beside_its_answer);
+  RUN(a_small_request_is_not_kept_beside_its_answer);
+  RUN(a_request_on_its_way_is_kept_beside_its_answer);
   RUN(the_socket_waits_when_nobody_pulls_F57_F58);
   return check_report("bounds");
 }
