@@ -110,6 +110,7 @@ XAI_API xai_str xai_str_of(const char *text);
   X(ERR_STEPS, -506, "the check needed too many steps")                               \
   X(ERR_RATE, -507, "held back by a rate limit")                                      \
   X(ERR_OPEN, -508, "not tried, because the service keeps failing")                   \
+  X(ERR_SPENT, -509, "over the budget")                                               \
   X(ERR_CANCELLED, -601, "cancelled by the caller")                                   \
   X(ERR_NOMEM, -901, "out of memory")                                                 \
   X(ERR_LIBRARY, -902, "a library that is needed could not be loaded")
@@ -155,7 +156,8 @@ XAI_API const char *xai_code_name(xai_code code);
   X(USAGE, "usage", "correct the arguments")                                                            \
   X(MEMORY, "memory", "free memory and try again")                                                      \
   X(LIBRARY, "library", "install the library that the message names, for this machine's architecture")  \
-  X(FILE, "file", "check its path, its permissions and its file system; a damaged one can be removed")
+  X(FILE, "file", "check its path, its permissions and its file system; a damaged one can be removed")  \
+  X(BUDGET, "budget", "raise the budget, wait for its reset, or make the call cheaper")
 
 typedef enum xai_kind {
 #define XAI_X(name, text, hint) XAI_KIND_##name,
@@ -488,6 +490,29 @@ typedef struct xai_breaker_options {
   uint32_t window_ms;      /* default 5,000; half of it is "on end" */
 } xai_breaker_options;
 
+/* What calls may cost, in ticks (10^-10 US dollars) or in tokens. A POST then tells the most it can cost
+ * (xai_request.most_cost), which is held back before each of its attempts; one that does not fit is not sent and fails
+ * with XAI_ERR_SPENT. After it that becomes what it did cost: usage.cost_in_usd_ticks, or usage.total_tokens. Nothing,
+ * if it was not sent or not processed. What may have been billed without our knowing (class "unknown", an answer that
+ * was cut) stays as it was held back; so does what a process had under way that dies. Hence the sum is never less than
+ * the bill, and within the limit as long as no call costs more than was told.
+ *
+ * In a file the number is shared by all who name it, and outlives them: a process that is killed loses nothing of it.
+ * Of what was counted in the last seconds before the power fails some may be lost; it is written out once a second,
+ * without waiting, and when a client is freed. What holds for config.share's file holds for this one, which may be the
+ * same; it keeps 4,095 counters, one for each name and period. Clients may name different limits of one number: each
+ * keeps to its own. By day or month it begins at 0 with each of them, in UTC as the wall clock says; a clock that is
+ * turned back finds what was counted. Source: faults.md F77, api/responses.md (cost_in_usd_ticks). */
+typedef enum xai_budget_unit { XAI_BUDGET_TICKS, XAI_BUDGET_TOKENS } xai_budget_unit;
+typedef enum xai_budget_period { XAI_BUDGET_FOR_GOOD, XAI_BUDGET_DAY, XAI_BUDGET_MONTH } xai_budget_period;
+typedef struct xai_budget_options {
+  uint64_t limit; /* 0: no budget                                                            */
+  xai_budget_unit unit;
+  xai_budget_period every;
+  const char *file; /* copied; NULL: the number is this client's alone, and forgotten with it */
+  const char *name; /* keeps several budgets of a file apart, at most 63 bytes; NULL: ""      */
+} xai_budget_options;
+
 typedef enum xai_http_version {
   XAI_HTTP_1_1, /* a connection for each call in flight: what long streams are quickest over              */
   XAI_HTTP_2    /* over TLS, where the server agrees, calls share a connection; else 1.1                  */
@@ -568,6 +593,7 @@ typedef struct xai_config {
   /* Path of a file: what `rates` allow is shared by all clients, of any process of this machine, that name it, see
    * above. Made if there is none; kept open. Without rates: XAI_ERR_ARG. NULL: each client has them to itself. */
   const char *share;
+  xai_budget_options budget;
 } xai_config;
 #define XAI_CONFIG_INIT XAI_SIZED(xai_config)
 
@@ -642,6 +668,9 @@ typedef struct xai_request {
   /* Instead of body: its text is taken and not copied (F88), so that the writer is empty once the call has started.
    * What it was made with must live as long as the client. NULL: none. */
   xai_json_writer *body_writer;
+  /* With a budget: the most that one attempt can cost, in its unit. 0 with a body: XAI_ERR_ARG, for nothing is known to
+   * cost nothing; 1 will do where that is so. */
+  uint64_t most_cost;
 } xai_request;
 #define XAI_REQUEST_INIT XAI_SIZED(xai_request)
 
@@ -660,6 +689,22 @@ XAI_API void xai_call_hold(xai_client *client, xai_call_id call, bool hold);
 
 /* Where it stands in the line of those who wait for a rate limit: 1 is next. 0: it does not wait. */
 XAI_API size_t xai_call_place(const xai_client *client, xai_call_id call);
+
+typedef struct xai_budget_state {
+  uint64_t limit;
+  uint64_t spent;      /* with all that is held back, by anybody                                 */
+  uint64_t left;       /* limit - spent; 0 when more was spent                                   */
+  uint64_t reserved;   /* part of `spent`: held back by attempts of this client that run         */
+  int64_t resets_at_s; /* Unix seconds; 0: never                                               */
+  xai_budget_unit unit;
+} xai_budget_state;
+
+/* How the budget stands. XAI_ERR_STATE: there is none (or two threads at once); XAI_ERR_FILE. */
+XAI_API xai_code xai_client_budget(xai_client *client, xai_budget_state *out);
+/* What the last attempt of a call did cost, where its answer did not say (xai_result.is_unsettled) and the program knows
+ * better: until then its most_cost counts. Between its END and the next call of step or next. XAI_ERR_STATE: nothing of
+ * it is unsettled. */
+XAI_API xai_code xai_call_settle(xai_client *client, xai_call_id call, uint64_t cost);
 
 /* The response so far as the API's own object, or NULL. Borrowed until the next step, next or cancel. */
 XAI_API const xai_json *xai_call_response(xai_client *client, xai_call_id call);
@@ -742,6 +787,8 @@ typedef struct xai_result {
   bool retryable;            /* another call with the same request may succeed ...             */
   uint32_t retry_after_ms;   /* ... after so long: what the server asked for, when the breaker or a rate limit
                                 will let it pass, else a backoff with jitter; 0: not retryable  */
+  bool
+    is_unsettled; /* it was answered, and its cost not told: the budget counts its most_cost, see xai_call_settle */
   bool repeatable; /* ... and cannot be billed twice: no attempt was answered or is of unknown outcome */
 } xai_result;
 

@@ -55,6 +55,7 @@ xai_call *xai__call_new(xai_call_shared *shared, xai_request_copy *request, uint
   call->ticket.tokens = request->tokens;
   call->ticket.is_guess = request->tokens_guessed;
   call->ticket.deadline_at = call->deadline_at;
+  call->ticket.most_cost = request->most_cost;
   xai__answer_init(&call->answer, &shared->mem, request->reply, request->stream, &call->request.limits);
   call->answer.range_asked = asks_for_range(request);
   xai__budget_call(&shared->budget, now);
@@ -170,6 +171,7 @@ static const xai_result *describe(const xai_call *call) {
     .flags = answer->flags | (answer->fold ? xai__fold_flags(answer->fold) : 0),
     .retryable = why(call)->retryable,
     .retry_after_ms = call->advised_ms,
+    .is_unsettled = call->ticket.cost.counter != NULL,
   };
   if (result->error.code == XAI_OK) {
     xai_error *none = &result->error;
@@ -291,10 +293,21 @@ void xai__call_not_started(xai_call *call, uint64_t now) {
 
 /* ---- waiting for the gate */
 
-static void tell_turned_away(xai_error *err, xai_code code, uint32_t retry_ms) {
+static const char *gate_word(xai_code code) {
+  switch (code) {
+    case XAI_ERR_RATE: return "rate limit";
+    case XAI_ERR_OPEN: return "circuit breaker";
+    case XAI_ERR_SPENT: return "budget";
+    default: return "";
+  }
+}
+
+static void tell_turned_away(xai_call *call, xai_code code, uint32_t retry_ms) {
+  xai_error *err = new_why(call);
   uint32_t tenths = retry_ms / 100 + (retry_ms % 100 > 0);
   if (code == XAI_ERR_DEADLINE) xai__fail(err, code, "it stood in line for a rate limit");
-  else if (code == XAI_ERR_FILE) xai__fail(err, code, "it was removed or cut short: make a new client");
+  else if (code == XAI_ERR_FILE) xai__fail(err, code, "it was removed, cut short, or is full");
+  else if (code == XAI_ERR_SPENT) xai__spend_tell(&call->shared->gate.spend, call->ticket.most_cost, err);
   else xai__fail(err, code, "come again in %u.%u s", (unsigned)(tenths / 10), (unsigned)(tenths % 10));
 }
 
@@ -304,11 +317,10 @@ static void end_in_line(xai_call *call, uint64_t now, xai_code code, uint32_t re
   bool has_ended = call->outcome != XAI_OUTCOME_NONE && code != XAI_ERR_DEADLINE;
   if (add_attempt(call, now) != XAI_OK) return;
   close_attempt(call, now, XAI_ATTEMPT_NOT_SENT, code, "queue");
-  if (!has_ended) tell_turned_away(new_why(call), code, retry_ms);
+  if (!has_ended) tell_turned_away(call, code, retry_ms);
   xai_error *err = call->why.error;
   if (err != NULL && err->retryable && retry_ms > err->retry_after_ms) err->retry_after_ms = retry_ms;
-  const char *reason = code == XAI_ERR_RATE ? "rate limit" : code == XAI_ERR_OPEN ? "circuit breaker" : "";
-  conclude(call, now, has_ended ? call->outcome : XAI_OUTCOME_FAILED, reason);
+  conclude(call, now, has_ended ? call->outcome : XAI_OUTCOME_FAILED, gate_word(code));
 }
 
 void xai__call_turned_away(xai_call *call, uint64_t now, const xai_gate_answer *answer) {

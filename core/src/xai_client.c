@@ -96,6 +96,10 @@ static void read_clock(xai_client *client) {
   client->now_is_old = false;
 }
 
+static void read_wall(xai_client *client) {
+  client->shared.wall_s = client->shared.gate.spend.wall_s = client->clock.wall_s(client->clock.user);
+}
+
 /* ---- handles */
 
 static xai_call_id id_of(const slot *s) {
@@ -454,6 +458,11 @@ static xai_transport *make_transport(const xai_mem *mem, const xai_config *confi
   return xai__transport_curl_new(mem, config, err);
 }
 
+static bool make_gate(xai_client *client, const xai_config *config, xai_error *err) {
+  const xai_mem *mem = &client->shared.mem;
+  return xai__gate_init(&client->shared.gate, mem, config, client->shared.wall_s, err) == XAI_OK;
+}
+
 static void log_life(const xai_client *client, const char *event) {
   if (client->log.fn == NULL) return;
   const xai_key *key = client->keys.current;
@@ -492,8 +501,7 @@ xai_client *xai_client_new(const xai_config *config, xai_error *err) {
   if (xai__keys_init(&client->keys, &mem, config, err) != XAI_OK) goto fail;
   client->shared.random = config->seed ? config->seed : system_seed(client);
   client->transport = make_transport(&mem, config, base_url, err);
-  if (client->transport == NULL || xai__gate_init(&client->shared.gate, &mem, config, err) != XAI_OK)
-    goto fail;
+  if (client->transport == NULL || !make_gate(client, config, err)) goto fail;
   if (set_texts(client, config, base_url) != XAI_OK) {
     xai__fail(err, XAI_ERR_NOMEM, NULL);
     goto fail;
@@ -545,7 +553,7 @@ xai_code xai_client_step(xai_client *client, uint32_t wait_ms) {
   if (code != XAI_OK) return code;
   let_go(client);
   read_clock(client);
-  client->shared.wall_s = client->clock.wall_s(client->clock.user);
+  read_wall(client);
   catch_up(client);
   fire_timers(client);
   refresh_touched(client);
@@ -604,8 +612,18 @@ static xai_code renew_key(xai_client *client, xai_error *err) {
   return xai__keys_renew(&client->keys, err);
 }
 
+/* With a budget each call is of a known day, and of a known price. */
+static xai_code check_budget(xai_client *client, const xai_request *request, xai_error *err) {
+  if (client->shared.gate.spend.limit == 0) return XAI_OK;
+  read_wall(client);
+  bool has_body = request->body.len > 0 || request->body_writer != NULL;
+  if (request->most_cost > 0 || !has_body) return XAI_OK;
+  return xai__fail(err, XAI_ERR_ARG, "there is a budget, and most_cost does not tell what this can cost");
+}
+
 static xai_call_id start_call(xai_client *client, const xai_request *request, xai_error *err) {
   const xai_call_id none = {0};
+  if (check_budget(client, request, err) != XAI_OK) return none;
   if (renew_key(client, err) != XAI_OK) return none;
   slot *s = take_slot(client, err);
   if (s == NULL) return none;
@@ -693,6 +711,25 @@ void xai_call_announce(xai_client *client, xai_call_id id, bool on) {
 size_t xai_call_place(const xai_client *client, xai_call_id id) {
   slot *s = slot_of(client, id);
   return s != NULL ? xai__limiter_place(&s->call->ticket) : 0;
+}
+
+xai_code xai_client_budget(xai_client *client, xai_budget_state *out) {
+  *out = (xai_budget_state){0};
+  xai_code code = xai__door_enter_here(&client->door, NULL);
+  if (code != XAI_OK) return code;
+  read_wall(client);
+  code = xai__spend_state(&client->shared.gate.spend, out);
+  xai__door_leave(&client->door);
+  return code;
+}
+
+xai_code xai_call_settle(xai_client *client, xai_call_id id, uint64_t cost) {
+  xai_code code = xai__door_enter_here(&client->door, NULL);
+  if (code != XAI_OK) return code;
+  slot *s = slot_of(client, id);
+  bool done = s != NULL && xai__gate_settle(&client->shared.gate, &s->call->ticket, client->now, cost);
+  xai__door_leave(&client->door);
+  return done ? XAI_OK : XAI_ERR_STATE;
 }
 
 const xai_json *xai_call_response(xai_client *client, xai_call_id id) {

@@ -45,6 +45,7 @@ static const code_row code_rows[] = {
   {XAI_ERR_STEPS, XAI_KIND_LIMIT, false},
   {XAI_ERR_RATE, XAI_KIND_RATE, true},
   {XAI_ERR_OPEN, XAI_KIND_OVERLOADED, true},
+  {XAI_ERR_SPENT, XAI_KIND_BUDGET, false},
   {XAI_ERR_CANCELLED, XAI_KIND_CANCELLED, false},
   {XAI_ERR_NOMEM, XAI_KIND_MEMORY, true},
   {XAI_ERR_LIBRARY, XAI_KIND_LIBRARY, false},
@@ -100,6 +101,7 @@ const char *xai_code_name(xai_code code) {
     case XAI_ERR_STEPS: return "err_steps";
     case XAI_ERR_RATE: return "err_rate";
     case XAI_ERR_OPEN: return "err_open";
+    case XAI_ERR_SPENT: return "err_spent";
     case XAI_ERR_CANCELLED: return "err_cancelled";
     case XAI_ERR_NOMEM: return "err_nomem";
     case XAI_ERR_LIBRARY: return "err_library";

@@ -37,7 +37,8 @@ static xai_code share(xai_gate *self, const xai_config *config, xai_error *err) 
   return xai__limiter_share(&self->limiter, &self->share, config->rates, config->rate_count, err);
 }
 
-xai_code xai__gate_init(xai_gate *self, const xai_mem *mem, const xai_config *config, xai_error *err) {
+xai_code xai__gate_init(xai_gate *self, const xai_mem *mem, const xai_config *config, int64_t wall_s,
+                        xai_error *err) {
   xai_code code = check_rates(config, err);
   size_t count = code == XAI_OK ? config->rate_count : 0;
   xai_code made = xai__limiter_init(&self->limiter, mem, config->rates, count, !config->rates_fixed,
@@ -46,12 +47,14 @@ xai_code xai__gate_init(xai_gate *self, const xai_mem *mem, const xai_config *co
     code = xai__fail(err, XAI_ERR_ARG, "breaker: failed_percent is at most 100, window_ms at least 100");
   if (made != XAI_OK) xai__fail(err, made, NULL);
   if (made != XAI_OK || code != XAI_OK) return made != XAI_OK ? made : code;
-  return share(self, config, err);
+  code = share(self, config, err);
+  return code == XAI_OK ? xai__spend_init(&self->spend, &config->budget, wall_s, err) : code;
 }
 
 void xai__gate_deinit(xai_gate *self) {
   xai__limiter_deinit(&self->limiter);
   xai__share_close(&self->share);
+  xai__spend_deinit(&self->spend);
 }
 
 /* ---- passing */
@@ -70,14 +73,17 @@ static bool has_lost_share(const xai_gate *self) {
   return self->share.file != NULL && !xai__share_is_whole(&self->share);
 }
 
-/* The limiter has let it go; does the breaker? */
+/* The limiter has let it go; do the budget and the breaker? */
 static xai_gate_answer pass(xai_gate *self, xai_ticket *ticket, uint64_t now, uint64_t *random) {
   uint32_t retry_ms = 0;
-  if (xai__breaker_pass(&self->breaker, now, random, &retry_ms))
+  xai_code code = xai__spend_reserve(&self->spend, &ticket->cost, ticket->most_cost, now);
+  if (code == XAI_OK && xai__breaker_pass(&self->breaker, now, random, &retry_ms))
     return (xai_gate_answer){.what = XAI_ADMIT_GO};
   const xai_attempt_report nothing = {.outcome_class = XAI_ATTEMPT_NOT_SENT};
+  xai__spend_leave(&self->spend, &ticket->cost);
+  xai__spend_settle(&self->spend, &ticket->cost, 0, now);
   xai__limiter_done(&self->limiter, ticket, now, &nothing, random);
-  return never(XAI_ERR_OPEN, retry_ms);
+  return never(code != XAI_OK ? code : XAI_ERR_OPEN, retry_ms);
 }
 
 xai_gate_answer xai__gate_ask(xai_gate *self, xai_ticket *ticket, xai_str model, uint64_t now,
@@ -86,6 +92,8 @@ xai_gate_answer xai__gate_ask(xai_gate *self, xai_ticket *ticket, xai_str model,
   uint64_t at = now;
   if (xai__breaker_blocks(&self->breaker, now, &retry_ms)) return never(XAI_ERR_OPEN, retry_ms);
   if (has_lost_share(self)) return never(XAI_ERR_FILE, 0);
+  xai_code code = xai__spend_ask(&self->spend, ticket->most_cost); /* why stand in line for nothing? */
+  if (code != XAI_OK) return never(code, 0);
   xai_admission what = xai__limiter_ask(&self->limiter, ticket, model, now, random, &at);
   if (what == XAI_ADMIT_NEVER) return held_back(at, now);
   return what == XAI_ADMIT_GO ? pass(self, ticket, now, random) : (xai_gate_answer){.what = what};
@@ -132,11 +140,34 @@ void xai__gate_status(xai_gate *self, const xai_ticket *ticket, uint64_t now, in
   if (waited_for && !xai__is_outage(status)) xai__breaker_alive(&self->breaker, now, ticket->own.at);
 }
 
+/* What may have been billed is not less than what was held back; what it was is told by a usage that is the last. */
+static void settle(xai_gate *self, xai_ticket *ticket, uint64_t now, const xai_attempt_report *report) {
+  xai_spend *spend = &self->spend;
+  bool by_tokens = spend->unit == XAI_BUDGET_TOKENS,
+       is_told = by_tokens ? report->has_tokens : report->has_cost;
+  uint64_t cost = by_tokens ? report->tokens : report->cost;
+  bool is_free = report->outcome_class == XAI_ATTEMPT_NOT_SENT ||
+                 (report->outcome_class == XAI_ATTEMPT_REFUSED && !is_told && !report->may_bill);
+  if (ticket->cost.counter == NULL) return;
+  xai__spend_leave(spend, &ticket->cost);
+  if (is_free) xai__spend_settle(spend, &ticket->cost, 0, now);
+  else if (is_told && (report->is_whole || cost > ticket->cost.cost))
+    xai__spend_settle(spend, &ticket->cost, cost, now);
+  else if (!report->is_whole || !report->has_tokens) ticket->cost.counter = NULL;
+}
+
+bool xai__gate_settle(xai_gate *self, xai_ticket *ticket, uint64_t now, uint64_t cost) {
+  if (ticket->state == TICKET_RUNNING || ticket->cost.counter == NULL) return false;
+  xai__spend_settle(&self->spend, &ticket->cost, cost, now);
+  return true;
+}
+
 void xai__gate_done(xai_gate *self, xai_ticket *ticket, uint64_t now, const xai_attempt_report *report,
                     xai_health health, uint64_t *random) {
   if (ticket->state != TICKET_RUNNING) return;
   if (has_lost_share(self)) xai__limiter_unshare(ticket);
   uint64_t passed_at = ticket->own.at;
+  settle(self, ticket, now, report);
   xai__limiter_done(&self->limiter, ticket, now, report, random);
   if (health == XAI_HEALTH_FAILED) xai__breaker_failed(&self->breaker, now, passed_at, random);
   if (health == XAI_HEALTH_ALIVE) xai__breaker_alive(&self->breaker, now, passed_at);

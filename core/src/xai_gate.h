@@ -1,10 +1,11 @@
-/* xai_gate.h - what every attempt passes before it is sent: the circuit breaker, then the rate limits.
+/* xai_gate.h - what every attempt passes before it is sent: the circuit breaker, the rate limits, the budget.
  * SPDX-License-Identifier: MIT */
 #ifndef XAI_GATE_H
 #define XAI_GATE_H
 
 #include "xai_breaker.h"
 #include "xai_limiter.h"
+#include "xai_spend.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -12,11 +13,12 @@ typedef struct xai_gate {
   xai_breaker breaker;
   xai_limiter limiter;
   xai_share share; /* of the limiter's rates */
+  xai_spend spend;
 } xai_gate;
 
 typedef struct xai_gate_answer {
   xai_admission what;
-  xai_code code;     /* NEVER: XAI_ERR_OPEN, XAI_ERR_RATE or XAI_ERR_FILE    */
+  xai_code code;     /* NEVER: XAI_ERR_OPEN, _RATE, _FILE or _SPENT          */
   uint32_t retry_ms; /* NEVER: how long a caller had better wait; at least 1 */
 } xai_gate_answer;
 
@@ -24,7 +26,8 @@ typedef struct xai_gate_answer {
 typedef enum xai_health { XAI_HEALTH_UNKNOWN, XAI_HEALTH_ALIVE, XAI_HEALTH_FAILED } xai_health;
 
 /* XAI_ERR_NOMEM, XAI_ERR_ARG or XAI_ERR_FILE with err filled; deinit it all the same. */
-xai_code xai__gate_init(xai_gate *self, const xai_mem *mem, const xai_config *config, xai_error *err);
+xai_code xai__gate_init(xai_gate *self, const xai_mem *mem, const xai_config *config, int64_t wall_s,
+                        xai_error *err);
 void xai__gate_deinit(xai_gate *self);
 
 /* See xai__limiter_ask, _next, _leave and _done. */
@@ -36,6 +39,8 @@ void xai__gate_done(xai_gate *self, xai_ticket *ticket, uint64_t now, const xai_
                     xai_health health, uint64_t *random);
 /* A status came, long before the answer is over, perhaps. */
 void xai__gate_status(xai_gate *self, const xai_ticket *ticket, uint64_t now, int status);
+/* What the last attempt of a ticket cost, where its answer did not tell. False: nothing of it is open. */
+bool xai__gate_settle(xai_gate *self, xai_ticket *ticket, uint64_t now, uint64_t cost);
 /* When to call next; UINT64_MAX: only after another call of these. */
 uint64_t xai__gate_wake_at(const xai_gate *self);
 /* How long a caller had better wait before another call; 0: as long as it likes. */

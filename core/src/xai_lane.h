@@ -74,6 +74,10 @@ typedef struct xai_attempt_report {
   uint32_t wish_ms; /* how long the server wants us to wait; 0: it did not say  */
   bool has_tokens;  /* the usage was seen ...                                   */
   uint64_t tokens;  /* ... and its total                                        */
+  bool has_cost;    /* it says what it cost, ...                                */
+  uint64_t cost;    /* ... in ticks                                             */
+  bool is_whole;    /* the answer came to its end, so its usage is the last     */
+  bool may_bill;    /* a refusal for which there may be a fee                   */
   xai_rate_hint hint;
 } xai_attempt_report;
 

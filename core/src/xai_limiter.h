@@ -13,6 +13,7 @@
 #define XAI_LIMITER_H
 
 #include "xai_lane.h"
+#include "xai_spend.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -33,10 +34,12 @@ typedef struct xai_ticket {
   bool is_guess;        /* ... then earlier answers of the lane correct it      */
   uint64_t deadline_at; /* UINT64_MAX: none                                     */
   xai_ticket_state state;
-  bool is_hurried; /* let go when it asked, it would have had its answer before the deadline */
-  xai_lane *lane;  /* while it waits or runs, else NULL                    */
-  xai_booking own; /* in its lane, and ...                                */
-  xai_booking all; /* ... in the one of all                               */
+  bool is_hurried;        /* let go when it asked, it would have had its answer before the deadline */
+  xai_lane *lane;         /* while it waits or runs, else NULL                    */
+  xai_booking own;        /* in its lane, and ...                                */
+  xai_booking all;        /* ... in the one of all                               */
+  uint64_t most_cost;     /* told by the caller, for the budget  */
+  xai_spend_booking cost; /* what is held back of it             */
 } xai_ticket;
 
 typedef enum xai_admission {

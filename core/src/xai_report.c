@@ -30,7 +30,14 @@ static uint32_t wish_of(const xai_answer *answer, const xai_error *err, int64_t 
 xai_attempt_report xai__report_of(const xai_answer *answer, const xai_error *err, xai_attempt_class c,
                                   int64_t wall_s) {
   xai_attempt_report report = {.outcome_class = c, .too_many = is_too_many(err)};
-  report.has_tokens = xai__total_tokens(xai__answer_response(answer), &report.tokens);
+  const xai_json *response = xai__answer_response(answer);
+  int64_t ticks = 0;
+  report.has_tokens = xai__total_tokens(response, &report.tokens);
+  report.has_cost =
+    xai_json_int(xai_json_get(xai__usage_of(response), "cost_in_usd_ticks"), &ticks) && ticks >= 0;
+  report.cost = report.has_cost ? (uint64_t)ticks : 0;
+  report.is_whole = err->code == XAI_OK || err->code == XAI_ERR_TRUNCATED;
+  report.may_bill = err->kind == XAI_KIND_POLICY;
   if (answer->headers.len > 0)
     for (size_t i = 0; xai__rate_headers[i] != NULL; i++)
       xai__rate_hint_header(&report.hint, xai__rate_headers[i],

@@ -312,6 +312,7 @@ static xai_code init(xai_request_copy *copy, const xai_mem *mem, const xai_reque
   copy->priority = request->priority;
   copy->tokens = tokens_of(request);
   copy->tokens_guessed = request->tokens == 0;
+  copy->most_cost = request->most_cost;
   add_headers(copy, defaults, request);
   if (request->idempotency_key != NULL)
     add_header(copy, "Idempotency-Key", keep_cstr(&copy->text, request->idempotency_key));
