@@ -40,4 +40,19 @@ end
 
 function tasks.hold() stay({ share = file, rates = { { concurrent = 1 } } }, "x") end
 
+-- Calls until the budget is used up: how many were answered, and what the last one was told.
+function tasks.spend()
+  local one = client { base_url = url .. "/whole", budget = { usd = number, file = file } }
+  local answered = 0
+  local response, err = one:respond("x", { most_cost = 0.0002 })
+  while response do
+    answered = answered + 1
+    response, err = one:respond("x", { most_cost = 0.0002 })
+  end
+  print(answered, err.kind)
+end
+
+-- Is killed before its answer is whole.
+function tasks.die() stay({ budget = { usd = number, file = file } }, { input = "x", max_output_tokens = 10 }) end
+
 tasks[task]()

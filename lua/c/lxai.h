@@ -100,7 +100,9 @@ int lxai_locked(lua_State *L, int ctx, int push, bool *lock, void *work);
 
 /* From a client's table: rates, rates_fixed and breaker. Leaves on the stack what the config borrows. */
 void lxai_check_rates(lua_State *L, int table, xai_config *config);
-/* From a call's table: model, priority, tokens and idempotency_key; likewise. */
+/* From a client's table: budget; likewise. */
+void lxai_check_budget(lua_State *L, int table, xai_config *config);
+/* From a call's table: most_cost, model, priority, tokens and idempotency_key; likewise. */
 void lxai_check_schedule(lua_State *L, int table, xai_request *request);
 
 /* ---- JSON ---- */

@@ -184,6 +184,7 @@ static xai_config check_config(lua_State *L, int at) {
   config.log.level = (xai_log_level)lxai_opt_choice(L, at, "client", "log_level", levels);
   config.limits = lxai_check_limits(L, at, "client");
   lxai_check_rates(L, at, &config);
+  lxai_check_budget(L, at, &config);
   config.mem = lxai_mem(L);
   return config;
 }
@@ -272,6 +273,7 @@ static void add_methods(lua_State *L, int ctx, const luaL_Reg *methods) {
 void lxai_open_client(lua_State *L, int ctx) {
   lxai_new_type(L, ctx, LXAI_CLIENT_MT, "xai.client", client_meta, client_methods);
   add_methods(L, ctx, lxai_call_methods);
+  add_methods(L, ctx, lxai_budget_methods);
   add_methods(L, ctx, lxai_event_methods);
   add_methods(L, ctx, lxai_wait_methods);
   add_methods(L, ctx, lxai_wire_methods);

@@ -71,6 +71,7 @@ int lxai_try_lent(lua_State *L, lxai_client *self, lxai_push_fn *push, const voi
 /* ---- the methods, by file ---- */
 
 extern const luaL_Reg lxai_call_methods[], lxai_event_methods[], lxai_wait_methods[], lxai_wire_methods[];
+extern const luaL_Reg lxai_budget_methods[];
 
 /* core.wait */
 int lxai_wait(lua_State *L);

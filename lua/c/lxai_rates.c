@@ -83,5 +83,6 @@ void lxai_check_schedule(lua_State *L, int table, xai_request *request) {
   request->model = lxai_opt_cstr(L, table, "start", "model");
   request->priority = opt_priority(L, table);
   request->tokens = lxai_opt_count(L, table, "start", "tokens");
+  request->most_cost = lxai_opt_count(L, table, "start", "most_cost");
   request->idempotency_key = lxai_opt_cstr(L, table, "start", "idempotency_key");
 }

@@ -77,6 +77,7 @@ static void set_counts(lua_State *L, const xai_attempt_counts *counts) {
 static void set_advice(lua_State *L, const xai_result *result) {
   set_flag(L, "retryable", result->retryable);
   set_flag(L, "repeatable", result->repeatable);
+  set_flag(L, "unsettled", result->is_unsettled);
   if (result->retry_after_ms != 0) set_seconds(L, "retry_after", result->retry_after_ms);
 }
 
@@ -101,7 +102,7 @@ static void set_response(lua_State *L, int ctx, const xai_json *response) {
 }
 
 void lxai_push_result(lua_State *L, int ctx, const xai_result *result) {
-  lua_createtable(L, 0, 19); /* result */
+  lua_createtable(L, 0, 20); /* result */
   lxai_set_str(L, "outcome", xai_str_of(xai_outcome_name(result->outcome)));
   lxai_set_str(L, "reason", xai_str_of(result->reason));
   if (result->error.code != XAI_OK) {

@@ -266,6 +266,12 @@ local function error_of(self, result, response)
   })
 end
 
+-- The answer did not tell its price. The book may know; else the most that it could be counts.
+local function settle_budget(self, response)
+  local ticks = response:cost()
+  if ticks then self.link.handle:settle(self.id, ticks) end
+end
+
 --- It has ended.
 --- @param result table    as the core tells it; the call's from then on
 --- @param headers table?  of the answer; nil: those that the core holds for the end it has just given
@@ -284,6 +290,7 @@ function Call:settle(result, headers)
     self.value = response == nil and core.null or response
   end
   if is_object then responses.wrap(response, meta_of(self, result, headers)) end
+  if result.unsettled and is_object then settle_budget(self, response) end
   self.done, self.ready = true, false
   self.holder = nil
   tell(self)

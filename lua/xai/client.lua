@@ -44,6 +44,7 @@ local DEFAULT_URL = "https://api.x.ai/v1"
 --- @field learn_rates boolean?    default true: limits, waits and slower paces are learned from answers and 429s
 --- @field share string?           path of a file, made if there is none: what `rates` allow is shared by all clients of
 ---   this machine, in any process, that name it
+--- @field budget xai.BudgetOptions? what calls may cost, in dollars or tokens: one that does not fit is not sent
 --- @field breaker boolean|xai.BreakerOptions? false: a service that keeps failing is asked on and on
 local known_options = {
   api_key = "string|boolean|function", api_key_file = "string", key_name = "string",
@@ -53,7 +54,8 @@ local known_options = {
   allow_truncated = "boolean", limits = "table", user_agent = "string", ca_file = "string", proxy = "string",
   seed = "count", max_calls = "count", max_connections = "count", http = "string",
   require_staple = "boolean",
-  rates = "table", learn_rates = "boolean", share = "string", breaker = "boolean|table",
+  rates = "table", learn_rates = "boolean", share = "string", budget = "table",
+  breaker = "boolean|table",
 }
 
 --- @class xai.CallOptions
@@ -65,10 +67,12 @@ local known_options = {
 --- @field limits table?
 --- @field priority integer?         -9 to 9: each step counts as 10 s of waiting in line for a rate limit
 --- @field tokens integer?           that it will use, for tokens_per_minute; default: guessed from the body's size
+--- @field most_cost number?         with a budget: the most that it can cost, in dollars (or tokens); default: reckoned
 --- @field idempotency_key string?   sent as Idempotency-Key with each attempt of this one call
 local known_call_options = {
   timeout = "seconds", headers = "table", max_attempts = "count", retry_unknown = "boolean",
-  allow_truncated = "boolean", limits = "table", priority = "priority", tokens = "count", idempotency_key = "string",
+  allow_truncated = "boolean", limits = "table", priority = "priority", tokens = "count", most_cost = "amount",
+  idempotency_key = "string",
 }
 
 local known_limits = {
@@ -81,7 +85,8 @@ local known_limits = {
 local known_request = {
   method = "string", path = "string", body = "string|table", reply = "string",
   timeout = "seconds", headers = "table", max_attempts = "count", retry_unknown = "boolean",
-  allow_truncated = "boolean", limits = "table", priority = "priority", tokens = "count", idempotency_key = "string",
+  allow_truncated = "boolean", limits = "table", priority = "priority", tokens = "count", most_cost = "amount",
+  idempotency_key = "string",
 }
 
 local replies = { auto = true, responses = true, chat = true, json = true, bytes = true }
@@ -100,11 +105,11 @@ local hidden = setmetatable({}, { __mode = "k" })
 
 -- ------------------------------------------------------------------ requests
 
--- A large body is not copied on its way: the core takes it from where it was written.
+-- A large body is not copied on its way: the core takes it from where it was written. A budget wants to know its size.
 local held = { held = true }
 
-local function encoded(body)
-  return core.encode(body, held)
+local function encoded(self, body)
+  return core.encode(body, not hidden[self].budget and held or nil)
 end
 
 local function copy(t)
@@ -156,6 +161,12 @@ local function send(self, request, traits, options, level)
     local known, fault = keys.take(link.handle, key, more)
     if not known then return nil, fault end
   end
+  local budget = hidden[self].budget
+  if budget then
+    local most, fault = budget:most(request, traits.body, options.most_cost, self)
+    if fault then return nil, fault end
+    request.most_cost = most
+  end
   local call, err = link:start(request, traits)
   if not call and err.kind == "usage" then error(err.message, level + 1) end
   return call, err
@@ -205,14 +216,14 @@ local function ask(self, endpoint, given, options, streamed, level, on_end)
   elseif body.stream == true then
     error("the body asks for a stream: use :stream or :chat_stream", level + 1)
   end
-  local text, err = encoded(requests.mark_lists(body))
+  local text, err = encoded(self, requests.mark_lists(body))
   if not text then return nil, errors.from_core(err) end
   local call, fault = send(self, {
     method = "POST", path = endpoints[endpoint].path, body = text, reply = endpoints[endpoint].reply,
     stream = streamed, model = model_of(body),
   }, {
     keep = streamed, chat = endpoint == "chat", folded = true, on_end = on_end, tools = tools_of(body),
-    schema = requests.wanted_schema(body),
+    schema = requests.wanted_schema(body), body = body,
   }, options, level + 1)
   return call, fault
 end
@@ -301,14 +312,14 @@ local function fetch(self, request, level, tools)
       body = requests.mark_lists(copy(body))
       tools = tools_of(body)
     end
-    local text, err = encoded(body)
+    local text, err = encoded(self, body)
     if not text then return nil, errors.from_core(err) end
     body = text
   end
   local call, fault = send(self, {
     method = request.method, path = request.path, body = body, model = model, reply = request.reply or "auto",
     stream = false,
-  }, { tools = tools }, request, level + 1)
+  }, { tools = tools, body = request.body }, request, level + 1)
   return call, fault
 end
 
@@ -469,6 +480,17 @@ function Client:timeout() return link_of(self, 2):due() end
 --- @return integer count
 function Client:pending() return link_of(self, 2).handle:pending() end
 
+--- How the budget stands.
+--- @return xai.BudgetState? state  nil without an error: there is no budget
+--- @return xai.Error? err          kind "file"
+function Client:budget()
+  local link, budget = link_of(self, 2), hidden[self].budget
+  if not budget then return nil end
+  local state, err = link.handle:budget()
+  if not state then return nil, errors.from_core(err) end
+  return budget:state(state)
+end
+
 --- Another key from now on; calls that have started keep theirs.
 --- @param key string|function|false  as the option api_key
 --- @param name string?  as the option key_name; nil: as before
@@ -554,6 +576,7 @@ local function new(options, level)
   check_texts(options, level)
   rates.check_rates(options.rates, level)
   rates.check_share(options, level)
+  local budget = options.budget and require("xai.budget").new(options.budget, level)
   local wish = wants_simulation(options)
   local source, fault = keys.choose(options, wish)
   if not source then return nil, fault end
@@ -568,6 +591,7 @@ local function new(options, level)
     max_connections = options.max_connections, http = options.http,
     require_staple = options.require_staple, limits = limits_of("xai.new", options, level),
     rates = options.rates, rates_fixed = options.learn_rates == false, share = options.share,
+    budget = budget and budget.core,
     breaker = rates.check_breaker(options.breaker, level),
     transport = sim and "scripted" or host and host.transport or "curl", clock = sim and "manual" or "system",
   }, sim, log)
@@ -586,7 +610,7 @@ local function new(options, level)
     us = base_url:find("//us.api.x.ai", 1, true) ~= nil, -- the US host's tokens cost 10 % more
     random = random.new(options.seed),
   }, mt)
-  hidden[client] = { ask = source.ask, headers = options.headers }
+  hidden[client] = { ask = source.ask, headers = options.headers, budget = budget or nil }
   for _, name in ipairs { "api_key", "headers", "proxy", "log" } do options[name] = nil end
   return client
 end

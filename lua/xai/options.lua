@@ -11,11 +11,13 @@ local checks = {
   seconds = function(v) return type(v) == "number" and v > 0 end, -- math.huge: no limit; NaN fails
   count = function(v) return type(v) == "number" and v >= 1 and v <= 2 ^ 53 and v % 1 == 0 end,
   priority = function(v) return type(v) == "number" and v >= -9 and v <= 9 and v % 1 == 0 end,
+  amount = function(v) return type(v) == "number" and v >= 0 and v < math.huge end,
   number = function(v) return type(v) == "number" and v == v end,
 }
 
 local words = { seconds = "a number of seconds above 0", count = "a whole number above 0",
-  priority = "a whole number from -9 to 9", file = "an open file" }
+  priority = "a whole number from -9 to 9", file = "an open file",
+  amount = "a number, 0 or more" }
 
 -- How many single-character edits lie between two words (Levenshtein).
 local function distance(a, b)
