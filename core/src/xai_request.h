@@ -30,7 +30,7 @@ typedef struct xai_request_copy {
   uint64_t tokens;     /* never 0                                            */
   bool tokens_guessed; /* ... from the body's size                           */
   uint64_t most_cost;
-  xai_limits limits;   /* resolved                                           */
+  xai_limits limits; /* resolved                                           */
   void *user;
   xai_buf text;    /* where the strings above live: the copy may be moved */
   xai_buf payload; /* ... and the body                                    */

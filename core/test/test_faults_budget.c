@@ -166,7 +166,8 @@ static void is_overloaded(wire *w) {
 }
 
 static void is_refused_by_policy(wire *w) {
-  wire_answer(w, 403, JSON, "{\"code\":\"permission-denied\",\"error\":\"Content violates usage guidelines\"}");
+  wire_answer(w, 403, JSON,
+              "{\"code\":\"permission-denied\",\"error\":\"Content violates usage guidelines\"}");
 }
 
 static void is_lost(wire *w) {
@@ -446,7 +447,8 @@ static void interleave(uint64_t seed) {
     uint32_t what = xai__random(&random) % 5;
     if (what < 2) start(one, 1000);
     else if (what < 4) billed += play_one(one, &random);
-    else if (xai__random(&random) % 20 == 0) { /* it goes, whatever is under way; the vendor may bill that all the same */
+    else if (xai__random(&random) % 20 ==
+             0) { /* it goes, whatever is under way; the vendor may bill that all the same */
       for (uint32_t id = wire_request_id(one); id != 0; id = wire_request_id(one)) billed += 1000;
       wire_close(one);
       open_with(one, &budget);
@@ -519,7 +521,7 @@ static void F77_processes_that_are_killed_leave_no_bill_uncounted(void) {
   open_with(&w, &budget);
   uint64_t spent = state_of(&w).spent;
   CHECK(spent >= *billed && spent <= 100000);
-  CHECK(spent > 100000 - 1000);          /* nothing that could be spent was left */
+  CHECK(spent > 100000 - 1000);            /* nothing that could be spent was left */
   CHECK(spent - *billed <= 1000 * KILLED); /* and no more was lost than what was under way */
   start(&w, 1000);
   wire_pull(&w);
