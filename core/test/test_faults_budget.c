@@ -201,6 +201,32 @@ static void F77_what_may_have_been_billed_stays_spent(void) {
   CHECK_INT(spent_after(is_cancelled), 8 * CENT);
 }
 
+/* A usage in the middle of a stream is not the last word. */
+static void F77_the_usage_of_a_stream_that_is_cut_is_not_its_cost(void) {
+  wire w;
+  xai_budget_options budget = cents(10, NULL);
+  open_with(&w, &budget);
+  xai_request request = XAI_REQUEST_INIT;
+  request.path = "/chat/completions";
+  request.body = xai_str_of("{}");
+  request.stream = true;
+  request.most_cost = 8 * CENT;
+  xai_error err;
+  CHECK(xai_call_start(w.client, &request, &err).id != 0);
+  static const char chunk[] =
+    "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"x\"}}],"
+    "\"usage\":{\"total_tokens\":1,\"cost_in_usd_ticks\":1}}\n\n";
+  uint32_t id = wire_request_id(&w);
+  wire_head(&w, id, 200, "text/event-stream");
+  wire_bytes(&w, id, chunk, strlen(chunk));
+  xai_wire_finish(w.client, id, XAI_WIRE_RESET);
+  wire_pull(&w);
+  CHECK_INT(w.outcome, XAI_OUTCOME_INCOMPLETE);
+  CHECK(w.response != NULL && strstr(w.response, "cost_in_usd_ticks") != NULL);
+  CHECK_INT(state_of(&w).spent, 8 * CENT);
+  wire_close(&w);
+}
+
 static void F77_each_attempt_is_held_back_by_itself(void) {
   wire w;
   xai_budget_options budget = cents(10, NULL);
@@ -536,6 +562,7 @@ int main(void) {
   RUN(a_budget_in_tokens_counts_tokens);
   RUN(what_costs_nothing_needs_no_budget);
   RUN(F77_what_may_have_been_billed_stays_spent);
+  RUN(F77_the_usage_of_a_stream_that_is_cut_is_not_its_cost);
   RUN(F77_each_attempt_is_held_back_by_itself);
   RUN(F77_a_cost_that_the_answer_does_not_tell_can_be_told);
   RUN(a_call_that_does_not_fit_does_not_stand_in_line);

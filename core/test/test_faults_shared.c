@@ -125,7 +125,7 @@ static void turn(asker *a) {
 /* ---- several clients of one process */
 
 static const xai_rate some_rates[] = {
-  {"grok-4.6", 20, 400, 200000, 0},
+  {"grok-4.6", 20, 400, 200000, 3}, /* a place that one forgets would soon be missed */
   {NULL, 0, 390, 0, 0},
 };
 

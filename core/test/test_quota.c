@@ -150,6 +150,25 @@ static void one_that_passed_late_is_not_moved_into_the_past(void) {
   CHECK(takes(&q, 59000, 1));
 }
 
+/* Five of ten are given back at once, which moves the others' ends into the past before they are over: they have nothing
+ * left to give when they end. */
+static void ends_move_when_earlier_ones_are_given_back(void) {
+  xai_counter counter = {0};
+  xai_quota q;
+  xai_quota_booking b[10];
+  xai__quota_init(&q, &counter, 100, MINUTE);
+  begin();
+  for (int i = 0; i < 10; i++) CHECK(xai__quota_take(&q, &b[i], 5000, 1));
+  for (int i = 0; i < 5; i++) xai__quota_correct(&q, &b[i], 5000, 0);
+  uint64_t now = 9001;
+  while (take(&q, now, 1)) continue;
+  CHECK_INT(passings, 10);
+  for (int i = 5; i < 10; i++) xai__quota_correct(&q, &b[i], now, 0);
+  for (; now < 9001 + MINUTE; now++)
+    while (take(&q, now, 1)) continue;
+  CHECK(most_in(MINUTE) <= 100);
+}
+
 static void a_claim_that_was_never_done_is_made_good_by_a_pause(void) {
   xai_counter counter = {0};
   xai_quota q;
@@ -271,6 +290,7 @@ int main(void) {
   RUN(what_was_not_used_is_given_back);
   RUN(what_nobody_could_use_is_not_given_back);
   RUN(one_that_passed_late_is_not_moved_into_the_past);
+  RUN(ends_move_when_earlier_ones_are_given_back);
   RUN(a_claim_that_was_never_done_is_made_good_by_a_pause);
   RUN(what_was_used_beyond_is_a_debt_that_ends);
   RUN(moments_of_another_clock_block_nobody);
