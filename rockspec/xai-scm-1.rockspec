@@ -122,6 +122,7 @@ build = {
         "core/src/xai_secret.c",
         "core/src/xai_share.c",
         "core/src/xai_sockets.c",
+        "core/src/xai_spend.c",
         "core/src/xai_sse.c",
         "core/src/xai_talk.c",
         "core/src/xai_timers.c",
@@ -131,6 +132,7 @@ build = {
         "core/src/xai_uri.c",
         "core/src/xai_window.c",
         "lua/c/lxai.c",
+        "lua/c/lxai_budget.c",
         "lua/c/lxai_call.c",
         "lua/c/lxai_client.c",
         "lua/c/lxai_encode.c",
@@ -152,6 +154,7 @@ build = {
       libdirs = { "$(CURL_LIBDIR)", "$(PCRE2_LIBDIR)" },
       libraries = { "pcre2-8", "m" }
     },
+    ["xai.budget"] = "lua/xai/budget.lua",
     ["xai.call"] = "lua/xai/call.lua",
     ["xai.carrier"] = "lua/xai/carrier.lua",
     ["xai.cli"] = "lua/xai/cli.lua",
