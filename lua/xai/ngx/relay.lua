@@ -10,12 +10,15 @@ local options_of = require "xai.options"
 
 --- @class xai.ngx.Relay
 --- @field client xai.Client
+--- @field api string?            "responses" (default) or "chat": which of the API's streams; chat completions go out
+---   as the API writes them, without names of events and with data: [DONE] at their end, as clients of it expect
 --- @field body string|table?     what to ask; default: the JSON object in the request's body
 --- @field prepare (fun(body: table): table?, string?)?  makes of the browser's body what is sent, or nil and why
 ---   not (status 400). Without it the browser decides what your key pays for.
 --- @field options xai.CallOptions?
 --- @field on_end fun(report: xai.ngx.Report)?  called once, whatever happens; may not raise (that is only logged)
-local known = { client = "table", body = "string|table", prepare = "function", options = "table", on_end = "function" }
+local known = { client = "table", api = "string", body = "string|table", prepare = "function", options = "table",
+  on_end = "function" }
 
 --- What a relay came to: for the log, the ledger, the bill.
 --- @class xai.ngx.Report
@@ -82,9 +85,15 @@ end
 
 -- ------------------------------------------------------------------ the stream
 
-local function text_of(event)
-  local data = event.raw:find("\n", 1, true) and event.raw:gsub("\n", "\ndata: ") or event.raw
-  return ("event: %s\ndata: %s\n\n"):format(event.name, data)
+-- How each of the API's streams is asked for and written; `last` ends one that is whole.
+local streams = {
+  responses = { ask = "stream", name = true, error = "error" },
+  chat = { ask = "chat_stream", last = "data: [DONE]\n\n" },
+}
+
+local function lines_of(name, data)
+  if data:find("\n", 1, true) then data = data:gsub("\n", "\ndata: ") end
+  return (name and "event: " .. name .. "\n" or "") .. "data: " .. data .. "\n\n"
 end
 
 -- False when the browser is gone.
@@ -98,14 +107,14 @@ local function begin()
   ngx.header.x_accel_buffering = "no" -- a further nginx in front of us
 end
 
-local function pass_on(stream, report, started)
+local function pass_on(stream, way, report, started)
   for event in stream:events() do
     if event.raw then -- not our own news of a further attempt
       if report.events == 0 then
         begin()
         report.first = core.now() - started
       end
-      local text = text_of(event)
+      local text = lines_of(way.name and event.name, event.raw)
       if report.client_gone or not write(text) then
         report.client_gone = true
         stream:cancel()
@@ -125,13 +134,18 @@ local function account(report, response, err)
   report.cost = report.usage and answer.cost and answer:cost() or nil
 end
 
-local function end_badly(report, err)
+local function end_badly(way, report, err)
   if report.client_gone then return end
   if report.events == 0 then return refuse(err) end
   local object = error_object(err)
-  object.type = "error"
   if err.kind == "truncated" then object.message = "the answer broke off" end
-  report.client_gone = not write("event: error\ndata: " .. core.encode(object) .. "\n\n")
+  if way.error then object.type = way.error else object = { error = object } end
+  report.client_gone = not write(lines_of(way.error, core.encode(object)))
+end
+
+local function end_well(way, report)
+  if report.client_gone or report.events == 0 or not way.last then return end
+  report.client_gone = not write(way.last)
 end
 
 local function run(given, report, started)
@@ -140,7 +154,8 @@ local function run(given, report, started)
     report.outcome, report.error = "rejected", err
     return refuse(err)
   end
-  local stream, fault = given.client:stream(body, given.options)
+  local way = streams[given.api or "responses"]
+  local stream, fault = given.client[way.ask](given.client, body, given.options)
   if not stream then
     report.error = fault
     return refuse(fault)
@@ -150,10 +165,10 @@ local function run(given, report, started)
     report.client_gone = true
     stream:cancel()
   end)
-  pass_on(stream, report, started)
+  pass_on(stream, way, report, started)
   local response, failure = stream:result()
   account(report, response, failure)
-  if failure then end_badly(report, failure) end
+  if failure then end_badly(way, report, failure) else end_well(way, report) end
 end
 
 --- Answer the request that nginx handles now with a stream of the API's own events.
@@ -162,6 +177,7 @@ end
 return function(given)
   given = options_of.check("xai.ngx.relay", given, known)
   if not given.client then error("xai.ngx.relay: a client is needed", 2) end
+  if given.api and not streams[given.api] then error('xai.ngx.relay: api must be "responses" or "chat"', 2) end
   local started = core.now()
   local report = { outcome = "failed", client_gone = false, events = 0, bytes = 0, seconds = 0 }
   local ok, fault = pcall(run, given, report, started)

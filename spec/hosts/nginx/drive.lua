@@ -104,6 +104,26 @@ tests["relays a stream event by event, at the pace it comes"] = function()
   assert(report() == "complete false 9 5", report())
 end
 
+tests["relays chat completions as the API writes them, to their last line"] = function()
+  get "/test/forget"
+  local text = get "/test/relay?api=chat&how=events=5"
+  local count = 0
+  for line in text:gmatch "([^\n]*)\n\n" do
+    count = count + 1
+    assert(count <= 6 and line:find '^data: {.*"chat.completion.chunk"' or line == "data: [DONE]", line)
+  end
+  assert(count == 7 and text:find "data: %[DONE%]\n\n$", text)
+  assert(report() == "complete false 6 5", report())
+end
+
+tests["a chat stream that breaks off ends with an error and no [DONE]"] = function()
+  local text, status = get("/test/ask?api=chat&fault=cut=600", '{"question":"x"}')
+  assert(status == 200 and not text:find("[DONE]", 1, true), text)
+  assert(text:find('data: {"error":{"kind":"truncated","message":"the answer broke off"}}\n\n', 1, true), text)
+  local body, code, headers = get("/test/ask?api=chat&fault=status=429,retry_after=200", '{"question":"x"}')
+  assert(code == 429 and headers["retry-after"] == "200" and body:find '"rate"', code .. body)
+end
+
 tests["a browser that leaves ends the call within a second, and it is accounted for"] = function()
   get "/test/forget"
   local socket = connect()

@@ -216,16 +216,18 @@ local scenes = {}
 
 -- A relay; the report is for the driver.
 function scenes.relay()
-  xai.ngx.relay { client = upstream(), body = "x", options = pace(ngx.var.arg_how or "events=5"),
+  xai.ngx.relay { client = upstream(), api = ngx.var.arg_api, body = "x", options = pace(ngx.var.arg_how or "events=5"),
     on_end = function(report)
       dict:set("report", ("%s %s %d %s"):format(report.outcome, tostring(report.client_gone), report.events,
-        tostring(report.usage and report.usage.output_tokens)))
+        tostring(report.usage and (report.usage.output_tokens or report.usage.completion_tokens))))
     end }
 end
 
 function scenes.ask()
-  xai.ngx.relay { client = sim(), options = fault(ngx.var.arg_fault), prepare = function(body)
+  local api = ngx.var.arg_api
+  xai.ngx.relay { client = sim(), api = api, options = fault(ngx.var.arg_fault), prepare = function(body)
     if type(body.question) ~= "string" then return nil, "there is no question" end
+    if api == "chat" then return { messages = { { role = "user", content = body.question } } } end
     return { input = body.question }
   end }
 end

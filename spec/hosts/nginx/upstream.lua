@@ -50,6 +50,23 @@ local function stream(events, pace, piece)
   send(sse { type = "response.completed", response = whole })
 end
 
+local function chunk(choices, usage)
+  return "data: " .. core.encode { id = "chat_1", object = "chat.completion.chunk", created = 1, model = "grok-4.6",
+    choices = core.array(choices), usage = usage } .. "\n\n"
+end
+
+-- The same in the words of chat completions.
+local function chat(events, pace, piece)
+  ngx.header.content_type = "text/event-stream"
+  for i = 1, events do
+    if pace > 0 then ngx.sleep(pace) end
+    local delta = { role = i == 1 and "assistant" or nil, content = piece }
+    if not send(chunk { { index = 0, delta = delta } }) then return end
+  end
+  send(chunk({ { index = 0, delta = {}, finish_reason = "stop" } },
+    { prompt_tokens = 10, completion_tokens = events, total_tokens = 10 + events }) .. "data: [DONE]\n\n")
+end
+
 local function answer()
   dict:incr("requests", 1, 0)
   dict:incr("now", 1, 0)
@@ -61,7 +78,8 @@ local function answer()
   end)
   ngx.req.read_body()
   if wish("silent", 0) == 1 then ngx.sleep(600) end
-  stream(wish("events", 3), wish("pace", 0), ("x"):rep(wish("size", 4)))
+  local give = ngx.var.uri:find "/chat/completions$" and chat or stream
+  give(wish("events", 3), wish("pace", 0), ("x"):rep(wish("size", 4)))
   dict:incr("now", -1)
 end
 
