@@ -27,8 +27,8 @@ BENCHES  := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c)) $(patsubst 
 C_EXAMPLES := $(patsubst examples/c/%.c,$(B)/examples/%,$(wildcard examples/c/*.c))
 SIM      := $(patsubst core/sim/%.c,$(B)/sim/%.o,$(wildcard core/sim/*.c))
 SOURCES  := $(wildcard core/include/*.h core/src/*.[ch] core/test/*.[ch] core/sim/*.[ch] core/fuzz/*.[ch] \
-                       core/torture/*.[ch] core/soak/*.[ch] bench/*.[ch] bench/*/*.[ch] lua/c/*.[ch] lua/test/*.c examples/c/*.[ch] \
-                       tools/*.[ch])
+                       core/torture/*.[ch] core/soak/*.[ch] bench/*.[ch] bench/*/*.[ch] lua/c/*.[ch] lua/test/*.c examples/c/*.[ch] examples/engine/*.[ch] \
+                       spec/hosts/*/*.[ch] tools/*.[ch])
 
 # The Luas we build for: those whose headers are there, each under the name its system gives it.
 LUAS      := lua5.4 lua5.3 luajit
@@ -163,7 +163,7 @@ SOAK_SECONDS ?= $(shell expr $(SOAK_MINUTES) '*' 60)
 soak: $(B)/soak/soak $(B)/lua5.4/xai/core.so $(B)/env.sh ## thousands of streams over real sockets, for SOAK_MINUTES; then 10,000 dropped by Lua
 	@$(IN_TREE) $(CLEAN_ENV) $< $(SOAK_SECONDS) lua5.4 spec/soak.lua
 
-hosts: all ## the same user code inside real hosts: nginx and whatever else is installed (deps: SETS=hosts)
+hosts: all ## the same user code in nginx, Neovim, luv, cqueues, LÖVE and a C engine: passed, stalls, memory (deps: SETS=hosts)
 	@$(IN_TREE) $(CLEAN_ENV) tools/hosts.sh
 
 example-nginx: all ## a chat page and a streaming relay in a temporary nginx, until ctrl-C

@@ -19,3 +19,12 @@ with_server() {
   kill "$server" 2>/dev/null || true
   return $status
 }
+
+# add LINE: standard input, with what the closing line LINE counts on top of its own closing line's.
+add() {
+  local passed failed
+  passed=$(sed -n 's/^passed=\([0-9]*\).*/\1/p' <<<"$1") failed=$(sed -n 's/.* failed=\([0-9]*\).*/\1/p' <<<"$1")
+  awk -v passed="${passed:-0}" -v failed="${failed:-1}" '/^passed=/ {
+    split($1, p, "="); split($2, f, "="); $1 = "passed=" p[2] + passed; $2 = "failed=" f[2] + failed }
+    { print } END { exit failed > 0 }'
+}

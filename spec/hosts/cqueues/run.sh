@@ -19,13 +19,4 @@ run() {
   kill "$example"
 }
 
-# The closing line with what an earlier one counted on top.
-add() {
-  local passed failed
-  passed=$(sed -n 's/^passed=\([0-9]*\).*/\1/p' <<<"$1") failed=$(sed -n 's/.* failed=\([0-9]*\).*/\1/p' <<<"$1")
-  awk -v passed="${passed:-0}" -v failed="${failed:-1}" '/^passed=/ {
-    split($1, p, "="); split($2, f, "="); $1 = "passed=" p[2] + passed; $2 = "failed=" f[2] + failed }
-    { print } END { exit failed > 0 }'
-}
-
 with_server run
