@@ -118,8 +118,9 @@ local function show(row, medians, values, faults)
   io.stdout:flush()
   row.verdict, row.ours = verdict, ours
   results[#results + 1] = {
-    name = row.whole, unit = row.unit, better = row.larger and "larger" or "smaller", medians = medians, rounds = values,
-    faults = next(faults) and faults or nil, goal = row.goal and row.goal.text or nil, verdict = verdict,
+    name = row.whole, unit = row.unit, better = row.larger and "larger" or "smaller",
+    medians = medians, rounds = values, faults = next(faults) and faults or nil,
+    goal = row.goal and row.goal.text or nil, verdict = verdict,
   }
 end
 
