@@ -6,10 +6,11 @@
 local xai = require "xai"
 
 local what, times = arg[1], assert(tonumber(arg[2]))
-local DELTAS = 64
+local DELTAS, MOST = 64, 120
 
-local delta = "event: response.output_text.delta\n" ..
-  'data: {"sequence_number":305,"type":"response.output_text.delta","item_id":' ..
+-- No two alike: Lua makes one string of equal ones.
+local DELTA = "event: response.output_text.delta\n" ..
+  'data: {"sequence_number":%d,"type":"response.output_text.delta","item_id":' ..
   '"msg_769f3302-64f9-4c72-2b48-860c87fd9b2a","output_index":0,"content_index":0,"delta":" cuisine",' ..
   '"logprobs":[]}\n\n'
 
@@ -53,14 +54,21 @@ local BODY = { model = "grok-4.6", input = "Tides?" }
 local run = {}
 
 local function all_deltas(each)
-  local pieces, block = {}, delta:rep(DELTAS)
-  for i = 1, times do pieces[i] = block end
+  local pieces, number = {}, 0
+  for i = 1, MOST do -- always as many: making them is no part of what is counted
+    local block = {}
+    for j = 1, DELTAS do
+      number = number + 1
+      block[j] = DELTA:format(number)
+    end
+    pieces[i] = i <= times and table.concat(block) or nil
+  end
   pieces[times + 1] = final
   local stream = client_on(wire_of("text/event-stream", pieces)):stream(BODY)
   local seen = 0
   for event in stream:events() do seen = seen + each(event) end
   assert(stream:result())
-  assert(seen == times * DELTAS, "deltas are missing")
+  assert(seen == times * DELTAS, "deltas are missing, or more than MOST were asked for")
 end
 
 function run.deltas()

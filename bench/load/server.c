@@ -8,6 +8,9 @@
  *   /flat/COUNT/v1/responses         a stream of COUNT text deltas, as fast as it is read
  *   /rate/HZ/COUNT/v1/responses      a stream of COUNT text deltas, HZ a second; each holds the microsecond
  *                                    (CLOCK_MONOTONIC) at which it was sent
+ *
+ * Numbers count, words change and streams differ in their items' names, as in life: LuaJIT finds its texts by a few of
+ * their bytes, and takes long where only others differ.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -33,9 +36,15 @@ enum {
   BATCH = 64,
   WHEEL = 1024,
   DELTAS_A_BLOCK = 64,
+  VOICES = 64,
   MAX_BLOCK = 32768,
   MAX_EVENT = 1024
 };
+
+/* What one stream says: as all others, but under a name of its own. */
+typedef struct voice {
+  char id[37], prologue[4096], block[MAX_BLOCK], epilogue[8192];
+} voice;
 
 typedef struct peer {
   int fd;
@@ -49,7 +58,9 @@ typedef struct peer {
   char own[MAX_EVENT]; /* ... when it is this peer's alone                     */
   uint64_t blocks;     /* flat: blocks left; rate: events left                 */
   uint32_t every_ms;   /* rate                                                 */
-  bool streams;        /* the end of the stream is still to be written         */
+  unsigned number;     /* rate: of the next event                              */
+  const voice *voice;
+  bool streams; /* the end of the stream is still to be written         */
   bool rated;
   struct peer *next; /* in the wheel                                         */
 } peer;
@@ -58,8 +69,10 @@ static SSL_CTX *tls;
 static int queue;
 static peer *wheel[WHEEL], *dead;
 static uint64_t tick;
-static char prologue[4096], block[MAX_BLOCK], epilogue[8192], small[4096];
+static char small[4096];
 static size_t prologue_len, block_len, epilogue_len, small_len;
+
+static voice voices[VOICES];
 
 static uint64_t now_us(void) {
   struct timespec t;
@@ -69,9 +82,10 @@ static uint64_t now_us(void) {
 
 /* ---- what is said */
 
-#define ITEM "\"item_id\":\"msg_769f3302-64f9-4c72-2b48-860c87fd9b2a\",\"output_index\":0,\"content_index\":0"
-#define MESSAGE(status, content)                                                                      \
-  "{\"id\":\"msg_769f3302-64f9-4c72-2b48-860c87fd9b2a\",\"type\":\"message\",\"role\":\"assistant\"," \
+#define ID "769f3302-64f9-4c72-2b48-860c87fd9b2a" /* the first voice's; the others put theirs in its place */
+#define ITEM "\"item_id\":\"msg_" ID "\",\"output_index\":0,\"content_index\":0"
+#define MESSAGE(status, content)                                        \
+  "{\"id\":\"msg_" ID "\",\"type\":\"message\",\"role\":\"assistant\"," \
   "\"status\":\"" status "\",\"content\":[" content "]}"
 #define PART "{\"type\":\"output_text\",\"text\":\"Tides lag the Moon.\",\"annotations\":[],\"logprobs\":[]}"
 #define RESPONSE(status, output)                                                                           \
@@ -93,17 +107,24 @@ static size_t as_chunk(char *to, const char *bytes, size_t len) {
   return n + len + 2;
 }
 
+static void speak_as(const char *id, char *text, size_t len) {
+  for (char *at = text; (at = memmem(at, (size_t)(text + len - at), ID, sizeof ID - 1)) != NULL;)
+    memcpy(at, id, sizeof ID - 1);
+}
+
 /* An event of 245 bytes, as the API's are. */
-static size_t add_delta(char *to, const char *text) {
+static size_t add_delta(char *to, unsigned number, const char *text) {
   char data[512];
   snprintf(data, sizeof data,
-           "{\"sequence_number\":305,\"type\":\"response.output_text.delta\"," ITEM
+           "{\"sequence_number\":%u,\"type\":\"response.output_text.delta\"," ITEM
            ",\"delta\":\"%s\",\"logprobs\":[]}",
-           text);
+           number, text);
   return add_event(to, "response.output_text.delta", data);
 }
 
-static void compose(void) {
+static void compose_voice(voice *v) {
+  static const char *const words[] = {" cuisine", " evening", " harbour", " current",
+                                      " morning", " journey", " shallow", " estuary"};
   char raw[MAX_BLOCK];
   size_t n = add_event(
     raw, "response.created",
@@ -115,12 +136,12 @@ static void compose(void) {
   n += add_event(raw + n, "response.content_part.added",
                  "{\"type\":\"response.content_part.added\",\"sequence_number\":2," ITEM
                  ",\"part\":{\"type\":\"output_text\",\"text\":\"\",\"annotations\":[]}}");
-  prologue_len = (size_t)sprintf(prologue, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
-                                           "Transfer-Encoding: chunked\r\n\r\n");
-  prologue_len += as_chunk(prologue + prologue_len, raw, n);
+  prologue_len = (size_t)sprintf(v->prologue, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                                              "Transfer-Encoding: chunked\r\n\r\n");
+  prologue_len += as_chunk(v->prologue + prologue_len, raw, n);
   n = 0;
-  for (int i = 0; i < DELTAS_A_BLOCK; i++) n += add_delta(raw + n, " cuisine");
-  block_len = as_chunk(block, raw, n);
+  for (int i = 0; i < DELTAS_A_BLOCK; i++) n += add_delta(raw + n, 100 + (unsigned)i, words[i % 8]);
+  block_len = as_chunk(v->block, raw, n);
   n = add_event(raw, "response.output_text.done",
                 "{\"type\":\"response.output_text.done\",\"sequence_number\":9001," ITEM
                 ",\"text\":\"Tides lag the Moon.\",\"logprobs\":[]}");
@@ -131,8 +152,21 @@ static void compose(void) {
   n += add_event(raw + n, "response.completed",
                  "{\"type\":\"response.completed\",\"sequence_number\":9003,\"response\":" RESPONSE(
                    "completed", MESSAGE("completed", PART)) "}");
-  epilogue_len = as_chunk(epilogue, raw, n);
-  epilogue_len += (size_t)sprintf(epilogue + epilogue_len, "0\r\n\r\n");
+  epilogue_len = as_chunk(v->epilogue, raw, n);
+  epilogue_len += (size_t)sprintf(v->epilogue + epilogue_len, "0\r\n\r\n");
+  speak_as(v->id, v->prologue, prologue_len);
+  speak_as(v->id, v->block, block_len);
+  speak_as(v->id, v->epilogue, epilogue_len);
+}
+
+static void compose(void) {
+  for (unsigned i = 0; i < VOICES; i++) {
+    uint64_t mixed = (i + 1) * UINT64_C(0x9E3779B97F4A7C15);
+    snprintf(voices[i].id, sizeof voices[i].id, "%08x-%04x-4c72-%04x-%012llx", (unsigned)(mixed >> 32),
+             (unsigned)(mixed >> 16 & 0xffff), (unsigned)(mixed & 0xffff),
+             (unsigned long long)(mixed * mixed & UINT64_C(0xffffffffffff)));
+    compose_voice(&voices[i]);
+  }
   static const char whole[] = RESPONSE("completed", MESSAGE("completed", PART));
   small_len = (size_t)sprintf(
     small, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
@@ -199,13 +233,13 @@ static bool say_more(peer *p) {
   if (!p->streams || p->rated) return false;
   if (p->blocks > 0 && p->every_ms == 0) {
     p->blocks--;
-    say(p, block, block_len);
+    say(p, p->voice->block, block_len);
   } else if (p->blocks > 0) {
     into_wheel(p, p->every_ms);
     return false;
   } else {
     p->streams = false;
-    say(p, epilogue, epilogue_len);
+    say(p, p->voice->epilogue, epilogue_len);
   }
   return true;
 }
@@ -243,8 +277,11 @@ static void answer(peer *p, const char *path) {
     say(p, small, small_len);
     return;
   }
+  static unsigned streams;
+  p->voice = &voices[streams++ % VOICES];
+  p->number = 100;
   p->streams = true;
-  say(p, prologue, prologue_len);
+  say(p, p->voice->prologue, prologue_len);
 }
 
 /* One request at a time, as our clients have it. False: the peer is gone. */
@@ -314,7 +351,8 @@ static void send_rated(peer *p) {
   p->rated = false;
   p->blocks--;
   snprintf(text, sizeof text, " %llu", (unsigned long long)now_us());
-  size_t n = add_delta(raw, text);
+  size_t n = add_delta(raw, p->number++, text);
+  speak_as(p->voice->id, raw, n);
   say(p, p->own, as_chunk(p->own, raw, n));
   flush_peer(p);
 }
