@@ -1,15 +1,16 @@
 // blaze.mjs - Blaze (C++), as the program of the npm package `@sourcemeta/jsonschema`, on the documents of bench/schema.c.
 // SPDX-License-Identifier: MIT
 //
-//   node blaze.mjs NAME     -> value_us, text_us, compile_us; in its fast mode, formats asserted
+//   node blaze.mjs NAME         -> value_us, text_us, compile_us; in its fast mode, formats asserted
+//   node blaze.mjs NAME own     -> text_us: what one line more in a file of such documents costs its program
 //
 // The program times its check of a parsed value alone. text_us adds what parsing costs us, which is less than its own
-// parser needs. compile_us is the CPU time that a run with this schema takes more than one with an empty schema; the lesser of
+// parser needs; that of `own` has its own parser, and whatever else the program does for a document. compile_us is the CPU time that a run with this schema takes more than one with an empty schema; the lesser of
 // two commands of it, for each does a little besides.
 import { execFileSync } from "node:child_process";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 
-const name = process.argv[2];
+const [name, own] = process.argv.slice(2);
 const program = `build/peers/node_modules/@sourcemeta/jsonschema/build/github-releases/jsonschema-${process.platform}-${
   process.arch === "x64" ? "x86_64" : process.arch}`;
 if (!existsSync(program)) throw new Error("no program for this system");
@@ -26,8 +27,20 @@ function value() {
     /PASS ([\d.]+)/);
 }
 
-function took(args) {
-  return figure(said("build/bench/cold", ["15", program, ...args]), /cpu_ms ([\d.]+)/) * 1000;
+function took(args, rounds = 15) {
+  return figure(said("build/bench/cold", [String(rounds), program, ...args]), /cpu_ms ([\d.]+)/) * 1000;
+}
+
+function lines(count) {
+  const file = `build/bench/data/${name}.jsonl`;
+  writeFileSync(file, (readFileSync(document, "utf8").trim() + "\n").repeat(count));
+  return took(["validate", schema, file, "--fast", "-F"], 3);
+}
+
+if (own) {
+  const FEW = 1000, MANY = 4000;
+  console.log("text_us", ((lines(MANY) - lines(FEW)) / (MANY - FEW)).toPrecision(6));
+  process.exit(0);
 }
 
 const checked = least(5, value);
