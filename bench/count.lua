@@ -24,32 +24,7 @@ local answer = '{"id":"resp_0d9b6a5e","object":"response","created_at":179000200
 local final = 'event: response.completed\ndata: {"type":"response.completed","sequence_number":9003,"response":' ..
   answer .. "}\n\n"
 
--- Plays the network: one answer of given pieces to each request, in no time.
-local function wire_of(kind, pieces)
-  local playing, at -- the exchange whose pieces are on their way, and the next one
-  return { pump = function(_, handle)
-    for request in handle.wire_next, handle do
-      playing, at = request.id, 1
-      handle:wire_status(playing, 200)
-      handle:wire_header(playing, "content-type", kind)
-    end
-    while playing do
-      if not pieces[at] then
-        handle:wire_finish(playing, "done")
-        playing = nil
-      elseif handle:wire_body(playing, pieces[at]) then
-        at = at + 1
-      else
-        return 0
-      end
-    end
-  end }
-end
-
-local function client_on(wire)
-  return assert(xai.new { api_key = "xai-benchmark", base_url = "http://wire/v1", simulate = wire, seed = 7 })
-end
-
+local client_on = dofile "bench/wire.lua"
 local BODY = { model = "grok-4.6", input = "Tides?" }
 local run = {}
 
@@ -64,7 +39,7 @@ local function all_deltas(each)
     pieces[i] = i <= times and table.concat(block) or nil
   end
   pieces[times + 1] = final
-  local stream = client_on(wire_of("text/event-stream", pieces)):stream(BODY)
+  local stream = client_on("text/event-stream", pieces):stream(BODY)
   local seen = 0
   for event in stream:events() do seen = seen + each(event) end
   assert(stream:result())
@@ -80,7 +55,7 @@ function run.tables()
 end
 
 function run.requests()
-  local grok = client_on(wire_of("application/json", { answer }))
+  local grok = client_on("application/json", { answer })
   for _ = 1, times do assert(grok:respond(BODY):text() == "Tides lag the Moon.") end
 end
 

@@ -4,7 +4,7 @@
 --   lua deltas.lua ours|core|find text|table|split     -> ns (an event), from chunks of 16 KiB
 --   lua deltas.lua find large                          -> ms: one event of 8 MiB, from chunks of 1,400 bytes
 --
--- ours: the public client over a wire of its own, as `for event in stream:events()` has it; core: the C module below
+-- ours: the public client over bench/wire.lua, as `for event in stream:events()` has it; core: the C module below
 -- it; find: plain string.find, and lua-cjson but for split.
 local who, what = arg[1], arg[2]
 local pipe = assert(io.popen "build/bench/sse --bytes")
@@ -60,26 +60,8 @@ local function with_core()
   end
 end
 
--- Plays the network: all pieces at each request, as fast as they are taken.
-local function wire()
-  local id, at
-  return { pump = function(_, handle)
-    for request in handle.wire_next, handle do
-      id, at = request.id, 1
-      handle:wire_status(id, 200)
-      handle:wire_header(id, "content-type", "text/event-stream")
-    end
-    while id and pieces[at] do
-      if not handle:wire_body(id, pieces[at]) then return 0 end
-      at = at + 1
-    end
-    if id then handle:wire_finish(id, "done") end
-    id = nil
-  end }
-end
-
 local function with_ours()
-  local grok = assert(require("xai").new { api_key = "xai-benchmark", base_url = "http://wire/v1", simulate = wire() })
+  local grok = dofile "bench/wire.lua"("text/event-stream", pieces)
   return function()
     local events, length = 0, 0
     for event in assert(grok:stream { model = "grok-4.6", input = "Tides?" }):events() do

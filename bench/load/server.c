@@ -37,7 +37,9 @@ enum {
   WHEEL = 1024,
   DELTAS_A_BLOCK = 64,
   VOICES = 64,
+  FIRST_NUMBER = 100000, /* all have as many digits, for a while */
   MAX_BLOCK = 32768,
+  BARE_EVENT = 150, /* bytes that are in every event behind its number */
   MAX_EVENT = 1024
 };
 
@@ -58,7 +60,8 @@ typedef struct peer {
   char own[MAX_EVENT]; /* ... when it is this peer's alone                     */
   uint64_t blocks;     /* flat: blocks left; rate: events left                 */
   uint32_t every_ms;   /* rate                                                 */
-  unsigned number;     /* rate: of the next event                              */
+  char *block;         /* flat: what this peer gets next, its numbers its own  */
+  unsigned number;     /* of the next event                                    */
   const voice *voice;
   bool streams; /* the end of the stream is still to be written         */
   bool rated;
@@ -123,8 +126,7 @@ static size_t add_delta(char *to, unsigned number, const char *text) {
 }
 
 static void compose_voice(voice *v) {
-  static const char *const words[] = {" cuisine", " evening", " harbour", " current",
-                                      " morning", " journey", " shallow", " estuary"};
+  static const char *const words[] = {" tide", " moon", " ebbs", " neap", " gyre", " wave", " salt", " reef"};
   char raw[MAX_BLOCK];
   size_t n = add_event(
     raw, "response.created",
@@ -140,7 +142,7 @@ static void compose_voice(voice *v) {
                                               "Transfer-Encoding: chunked\r\n\r\n");
   prologue_len += as_chunk(v->prologue + prologue_len, raw, n);
   n = 0;
-  for (int i = 0; i < DELTAS_A_BLOCK; i++) n += add_delta(raw + n, 100 + (unsigned)i, words[i % 8]);
+  for (int i = 0; i < DELTAS_A_BLOCK; i++) n += add_delta(raw + n, FIRST_NUMBER, words[i % 8]);
   block_len = as_chunk(v->block, raw, n);
   n = add_event(raw, "response.output_text.done",
                 "{\"type\":\"response.output_text.done\",\"sequence_number\":9001," ITEM
@@ -228,12 +230,28 @@ static void into_wheel(peer *p, uint32_t in_ms) {
   p->rated = true;
 }
 
+/* The block that is next, with its events numbered on. */
+static const char *next_block(peer *p) {
+  static const char before[] = "{\"sequence_number\":";
+  if (p->block == NULL) p->block = malloc(block_len);
+  if (p->block == NULL) exit(1);
+  memcpy(p->block, p->voice->block, block_len);
+  for (char *at = p->block;
+       (at = memmem(at, (size_t)(p->block + block_len - at), before, sizeof before - 1)) != NULL;) {
+    at += sizeof before - 1;
+    unsigned left = p->number++;
+    for (int digit = 5; digit >= 0; digit--, left /= 10) at[digit] = (char)('0' + left % 10);
+    at += BARE_EVENT;
+  }
+  return p->block;
+}
+
 /* What follows what has been written; false: nothing for now. */
 static bool say_more(peer *p) {
   if (!p->streams || p->rated) return false;
   if (p->blocks > 0 && p->every_ms == 0) {
     p->blocks--;
-    say(p, p->voice->block, block_len);
+    say(p, next_block(p), block_len);
   } else if (p->blocks > 0) {
     into_wheel(p, p->every_ms);
     return false;
@@ -279,7 +297,7 @@ static void answer(peer *p, const char *path) {
   }
   static unsigned streams;
   p->voice = &voices[streams++ % VOICES];
-  p->number = 100;
+  p->number = FIRST_NUMBER;
   p->streams = true;
   say(p, p->voice->prologue, prologue_len);
 }
@@ -421,6 +439,7 @@ int main(int argc, char **argv) {
     while (dead != NULL) {
       peer *p = dead;
       dead = p->next;
+      free(p->block);
       free(p);
     }
   }
