@@ -107,6 +107,7 @@ struct net {
   bool require_staple;
   bool queueing; /* connections are limited, so an exchange may have to wait for one */
   bool news;     /* a sink was told something in this step                  */
+  size_t told;   /* ... and how many bytes of bodies                        */
   bool doomed;   /* an active exchange has its code set and must be ended   */
   uint64_t curl_due;
   xai_links links;         /* connections of our own, with what is on them      */

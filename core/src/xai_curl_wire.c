@@ -234,6 +234,7 @@ void xai__wire_end_mute(net *self, uint64_t now) {
 static bool feed(xai_wire *wire, const char *bytes, size_t len, size_t *taken) {
   xai_talk *talk = &wire->talk;
   wire->owner->news = true;
+  wire->owner->told += len;
   if (talk->head.ptr != NULL && talk->given >= talk->head_len) xai__talk_forget_head(talk);
   xai_code code = xai__http1_feed(&talk->answer, &talk->sink, bytes, len, taken);
   wire->paused = code == XAI_MORE;

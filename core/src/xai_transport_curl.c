@@ -19,9 +19,12 @@
 #include "xai_quiet.h"
 
 #define NEVER UINT64_MAX
-#define READY_ROOM 64   /* sockets served in one go                         */
-#define READY_ROUNDS 16 /* ... and goes in one step: a step must end        */
-#define SPARE_MAX 64    /* easy handles kept for reuse, some 6 KiB each     */
+/* What a step brings shall still be in the cache when it is parsed, and a step must end: so few sockets at a time, in
+ * turns, until they have said enough. */
+#define READY_ROOM 8
+#define READY_ROUNDS 128
+#define TOLD_ENOUGH 65536u
+#define SPARE_MAX 64 /* easy handles kept for reuse, some 6 KiB each     */
 #define IDLE_CONNECTIONS 256L
 
 /* ---- small helpers ---- */
@@ -118,6 +121,7 @@ static size_t on_body(char *bytes, size_t one, size_t len, void *user) {
   xai_code code = XAI_ERR_TOO_BIG;
   if (len <= x->request->max_response - x->taken) {
     x->owner->news = true;
+    x->owner->told += len;
     code = x->sink.body(x->sink.user, bytes, len);
   }
   if (code == XAI_MORE) {
@@ -632,13 +636,14 @@ static xai_code net_step(xai_transport *base, uint64_t now, uint32_t wait_ms) {
   CURLMcode result = CURLM_OK;
   (void)now;
   self->news = false;
+  self->told = 0;
   if (has_work(self)) result = turn(self, NULL, 0);
   net_rearm(self);
   size_t count = xai__poll_wait(self->poll, self->news ? 0 : wait_ms, ready, READY_ROOM);
   for (int round = 0; count > 0 || has_work(self); round++) {
     CURLMcode fresh = turn(self, ready, count);
     if (fresh != CURLM_OK) result = fresh;
-    if (count < READY_ROOM || round == READY_ROUNDS) break;
+    if (count < READY_ROOM || round == READY_ROUNDS || self->told >= TOLD_ENOUGH) break;
     count = xai__poll_wait(self->poll, 0, ready, READY_ROOM);
   }
   end_overdue(self);
