@@ -44,10 +44,11 @@ void xai__free_secret(const xai_mem *mem, void *ptr, size_t size) {
   xai__free(mem, ptr, size);
 }
 
-/* Stores through a volatile pointer count as seen, even when the block is freed next. */
+/* A function that may be any is called, even when the block is freed next. */
+static void *(*const volatile set_bytes)(void *, int, size_t) = memset;
+
 void xai__wipe(void *ptr, size_t size) {
-  volatile unsigned char *at = ptr;
-  while (size-- > 0) *at++ = 0;
+  if (size > 0) set_bytes(ptr, 0, size);
 }
 
 bool xai__add(size_t a, size_t b, size_t *out) {
