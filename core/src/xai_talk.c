@@ -9,9 +9,15 @@
 
 /* ---- the request's bytes */
 
-static void add_field(xai_buf *head, const char *name, xai_str value, xai_code *code) {
-  const xai_str parts[] = {xai_str_of(name), {": ", value.len > 0 ? 2 : 1}, value, {"\r\n", 2}};
-  for (size_t i = 0; i < 4 && *code == XAI_OK; i++) *code = xai__buf_add(head, parts[i].ptr, parts[i].len);
+static char *put(char *at, xai_str text) {
+  if (text.len > 0) memcpy(at, text.ptr, text.len);
+  return at + text.len;
+}
+
+static char *put_field(char *at, const char *name, xai_str value) {
+  at = put(at, xai_str_of(name));
+  at = put(at, (xai_str){": ", value.len > 0 ? 2 : 1});
+  return put(put(at, value), (xai_str){"\r\n", 2});
 }
 
 /* A method that usually has a body says that it has none; the others say nothing. */
@@ -22,24 +28,29 @@ static bool tells_length(const xai_exchange_request *request) {
   return request->body.len > 0;
 }
 
+enum { FIXED_TEXT = 160 }; /* more than all that is the same in every head, with the length's digits */
+
 static xai_code write_head(const xai_exchange_request *request, xai_str authority, xai_str path,
                            const char *coding, xai_buf *head) {
-  const xai_str parts[] = {xai_str_of(request->method), {" ", 1}, path, {" HTTP/1.1\r\n", 11}};
   char length[24];
-  xai_code code = XAI_OK;
   /* Room for all at once: a buffer that grows leaves copies of the key behind. */
-  size_t size = strlen(request->method) + path.len + authority.len + 160;
+  size_t size = FIXED_TEXT + strlen(request->method) + path.len + authority.len;
+  if (coding != NULL) size += strlen(coding);
   for (size_t i = 0; i < request->header_count; i++)
     size += strlen(request->headers[i].name) + strlen(request->headers[i].value) + 4;
   if (xai__buf_reserve(head, size) != XAI_OK) return XAI_ERR_NOMEM;
-  for (size_t i = 0; i < 4 && code == XAI_OK; i++) code = xai__buf_add(head, parts[i].ptr, parts[i].len);
-  add_field(head, "Host", authority, &code);
+  char *at = put(put(head->ptr, xai_str_of(request->method)), (xai_str){" ", 1});
+  at = put(put(at, path), (xai_str){" HTTP/1.1\r\n", 11});
+  at = put_field(at, "Host", authority);
   for (size_t i = 0; i < request->header_count; i++)
-    add_field(head, request->headers[i].name, xai_str_of(request->headers[i].value), &code);
-  if (coding != NULL) add_field(head, "Accept-Encoding", xai_str_of(coding), &code);
+    at = put_field(at, request->headers[i].name, xai_str_of(request->headers[i].value));
+  if (coding != NULL) at = put_field(at, "Accept-Encoding", xai_str_of(coding));
   snprintf(length, sizeof length, "%zu", request->body.len);
-  if (tells_length(request)) add_field(head, "Content-Length", xai_str_of(length), &code);
-  return code == XAI_OK ? xai__buf_add(head, "\r\n", 2) : code;
+  if (tells_length(request)) at = put_field(at, "Content-Length", xai_str_of(length));
+  at = put(at, (xai_str){"\r\n", 2});
+  head->len = (size_t)(at - head->ptr);
+  *at = '\0';
+  return XAI_OK;
 }
 
 xai_code xai__talk_init(xai_talk *talk, const xai_mem *mem, const xai_exchange_request *request,
