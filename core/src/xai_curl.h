@@ -100,6 +100,7 @@ struct net {
   net_exchange *resume; /* to be unpaused by the next step                         */
   char *ca_file;        /* NULL: none; with no folder either: libcurl's own        */
   char *ca_folder;      /* of authorities by the hash of their names; NULL: none   */
+  char *ca_stand_in;    /* in place of "no file", beside the folder; NULL: not needed */
   bool by_folder;       /* the folder is asked; else, or when it does not know: the file */
   char *proxy;          /* NULL: from the environment                              */
   xai_sockets sockets;  /* open ones                                                */

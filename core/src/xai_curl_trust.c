@@ -13,6 +13,9 @@
 
 #include "xai_curl.h"
 
+#define MOST_PATH 512
+#define RESTORES_DEFAULTS 0x081100u /* libcurl 8.17: NULL is the path that was compiled in, no longer none */
+
 static const char *environment(const char *name) {
   const char *value = getenv(name);
   return value != NULL && *value != '\0' ? value : NULL;
@@ -31,24 +34,25 @@ static bool is_hash(const char *name) {
   return strlen(name) == 10 && strspn(name, "0123456789abcdef") == 8 && strcmp(name + 8, ".0") == 0;
 }
 
-static bool is_hashed(const char *folder) {
-  char path[512];
+/* One authority of the folder that can be read, for what may be it; false: there is none. */
+static bool find_hashed(const char *folder, char *path, size_t size) {
   bool found = false;
   DIR *list = opendir(folder);
   if (list == NULL) return false;
   for (const struct dirent *entry; !found && (entry = readdir(list)) != NULL;) {
     if (!is_hash(entry->d_name)) continue;
-    int len = snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-    found = len > 0 && (size_t)len < sizeof path && access(path, R_OK) == 0;
+    int len = snprintf(path, size, "%s/%s", folder, entry->d_name);
+    found = len > 0 && (size_t)len < size && access(path, R_OK) == 0;
   }
   closedir(list);
   return found;
 }
 
 static const char *usual_folder(const curl_version_info_data *info) {
+  char path[MOST_PATH];
   const char *usual[] = {info->age >= CURLVERSION_SEVENTH ? info->capath : NULL, "/etc/ssl/certs"};
   for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)
-    if (usual[i] != NULL && is_hashed(usual[i])) return usual[i];
+    if (usual[i] != NULL && find_hashed(usual[i], path, sizeof path)) return usual[i];
   return NULL;
 }
 
@@ -57,6 +61,15 @@ static bool keep(const net *self, char **to, const char *text) {
   *to = xai__alloc(&self->mem, strlen(text) + 1);
   if (*to != NULL) memcpy(*to, text, strlen(text));
   return *to != NULL;
+}
+
+/* Where libcurl takes "no file" for its own bundle, and loads that for every connection, one authority of the folder
+ * stands for it. */
+static bool keep_folder(net *self, const char *folder, const curl_version_info_data *info) {
+  char path[MOST_PATH];
+  bool stand_in =
+    folder != NULL && info->version_num >= RESTORES_DEFAULTS && find_hashed(folder, path, sizeof path);
+  return keep(self, &self->ca_folder, folder) && keep(self, &self->ca_stand_in, stand_in ? path : NULL);
 }
 
 /* A wrong path that somebody gave is used all the same: the failure names it, and trust never widens by accident. */
@@ -75,22 +88,28 @@ bool xai__curl_trust_init(net *self, const xai_config *config) {
   }
   if (file != NULL && !openssl) folder = NULL; /* others read all that is in it, too */
   self->by_folder = folder != NULL;
-  return keep(self, &self->ca_file, file) && keep(self, &self->ca_folder, folder);
+  return keep(self, &self->ca_file, file) && keep_folder(self, folder, info);
+}
+
+static void forget(const net *self, char *text) {
+  if (text != NULL) xai__free(&self->mem, text, strlen(text) + 1);
 }
 
 void xai__curl_trust_deinit(net *self) {
-  if (self->ca_file != NULL) xai__free(&self->mem, self->ca_file, strlen(self->ca_file) + 1);
-  if (self->ca_folder != NULL) xai__free(&self->mem, self->ca_folder, strlen(self->ca_folder) + 1);
+  forget(self, self->ca_file);
+  forget(self, self->ca_folder);
+  forget(self, self->ca_stand_in);
 }
 
-/* Never both: with a folder beside the file, also one compiled in, libcurl 7.88 loads the whole file for every
- * connection instead of keeping it in its cache: 40 ms instead of 1. From 8.17 on it cannot be talked out of a folder
- * that was compiled in. */
+/* Never both: with a folder beside the file, also one compiled in, libcurl loads the whole file for every connection
+ * instead of keeping it in its cache: 40 ms instead of 1. From 8.17 on it cannot be talked out of a folder that was
+ * compiled in. */
 bool xai__curl_set_trust(net_exchange *x) {
   const net *self = x->owner;
   x->by_folder = self->by_folder;
   if (self->ca_file == NULL && self->ca_folder == NULL) return true; /* as libcurl goes */
-  const char *file = x->by_folder ? NULL : self->ca_file, *folder = x->by_folder ? self->ca_folder : NULL;
+  const char *file = x->by_folder ? self->ca_stand_in : self->ca_file,
+             *folder = x->by_folder ? self->ca_folder : NULL;
   bool ok = curl_easy_setopt(x->easy, CURLOPT_CAINFO, file) == CURLE_OK;
   bool known = curl_easy_setopt(x->easy, CURLOPT_CAPATH, folder) == CURLE_OK;
   return ok && (known || folder == NULL);
