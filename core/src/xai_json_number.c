@@ -40,17 +40,21 @@ bool xai_json_int(const xai_json *value, int64_t *out) {
   return true;
 }
 
+/* Two digits at a time, from the last. */
 size_t xai__json_format_int(char *to, int64_t value) {
-  char digits[20];
-  size_t count = 0, len = 0;
+  static const char pairs[] =
+    "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+    "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+    "8081828384858687888990919293949596979899";
+  char digits[20], *end = digits + sizeof digits, *at = end;
   uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-  do {
-    digits[count++] = (char)('0' + rest % 10);
-    rest /= 10;
-  } while (rest > 0);
-  if (value < 0) to[len++] = '-';
-  while (count > 0) to[len++] = digits[--count];
-  return len;
+  for (; rest >= 100; rest /= 100) memcpy(at -= 2, pairs + 2 * (rest % 100), 2);
+  if (rest >= 10) memcpy(at -= 2, pairs + 2 * rest, 2);
+  else *--at = (char)('0' + rest);
+  size_t sign = value < 0, count = (size_t)(end - at);
+  if (sign) *to = '-';
+  memcpy(to + sign, at, count);
+  return sign + count;
 }
 
 /* ---- text to double ---- */
@@ -204,8 +208,7 @@ size_t xai__json_format_real(char *to, double value, bool bare) {
   if (whole && signbit(value)) to[len++] = '-';
   if (whole) len += xai__json_format_int(to + len, (int64_t)fabs(value));
   else if ((len = format_short(to, value)) == 0) len = format_digits(to, value);
-  bool says_so = memchr(to, '.', len) != NULL || memchr(to, 'e', len) != NULL;
-  if (bare || says_so) return len;
+  if (bare || memchr(to, '.', len) != NULL || memchr(to, 'e', len) != NULL) return len;
   memcpy(to + len, ".0", 2);
   return len + 2;
 }

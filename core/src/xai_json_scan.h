@@ -20,6 +20,32 @@ static inline uint64_t xai__load8(const unsigned char *at) {
   return word;
 }
 
+/* Fewer than eight bytes, and spaces above them. */
+static inline uint64_t xai__load_short(const unsigned char *at, size_t len) {
+  uint64_t word = 0;
+  if (len >= 4) { /* two halves, which may share bytes */
+    uint32_t low, high;
+    memcpy(&low, at, 4);
+    memcpy(&high, at + len - 4, 4);
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    low = __builtin_bswap32(low);
+    high = __builtin_bswap32(high);
+#endif
+    word = low | (uint64_t)high << (8 * (len - 4));
+  } else if (len > 0) {
+    word = at[0] | (uint64_t)at[len / 2] << (8 * (len / 2)) | (uint64_t)at[len - 1] << (8 * (len - 1));
+  }
+  return word | XAI__EACH(0x20) << (8 * len);
+}
+
+/* Eight bytes of a number to memory, the lowest of them first. */
+static inline void xai__store8(char *to, uint64_t word) {
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+  word = __builtin_bswap64(word);
+#endif
+  memcpy(to, &word, sizeof word);
+}
+
 /* A quote, a backslash or a control character. */
 static inline int xai__is_special(unsigned char c) {
   return c == '"' || c == '\\' || c < 0x20;
@@ -48,6 +74,25 @@ static inline const unsigned char *xai__find_special(const unsigned char *at, co
   }
   for (; at < end && !xai__is_special(*at); at++) *high |= *at;
   return at;
+}
+
+/* Copies a text up to its first special byte, and some bytes more: `to` has room for len + 8. Returns where that byte
+ * stands in the text, or len; what lies before it is gathered in *high. */
+static inline size_t xai__copy_plain(char *to, const unsigned char *from, size_t len, uint64_t *high) {
+  size_t at = 0;
+  while (at < len) {
+    size_t rest = len - at;
+    uint64_t word = rest >= 8 ? xai__load8(from + at) : xai__load_short(from + at, rest);
+    uint64_t special = xai__special8(word);
+    xai__store8(to + at, word);
+    if (special != 0) {
+      *high |= word & (special - 1);
+      return at + ((size_t)__builtin_ctzll(special) >> 3);
+    }
+    *high |= word;
+    at += 8;
+  }
+  return len;
 }
 
 /* Does anything gathered lie outside ASCII? */

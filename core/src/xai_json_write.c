@@ -99,11 +99,23 @@ static char short_escape(unsigned char c) {
   }
 }
 
-static bool add_escaped(xai_json_writer *w, unsigned char c) {
+static char *put_escaped(char *to, unsigned char c) {
   static const char hex[] = "0123456789abcdef";
   const char shorter = short_escape(c);
-  if (shorter != '\0') return add(w, (char[]){'\\', shorter}, 2);
-  return add(w, (char[]){'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]}, 6);
+  *to++ = '\\';
+  if (shorter != '\0') {
+    *to++ = shorter;
+    return to;
+  }
+  memcpy(to, "u00", 3);
+  to[3] = hex[c >> 4];
+  to[4] = hex[c & 15];
+  return to + 5;
+}
+
+static bool add_escaped(xai_json_writer *w, unsigned char c) {
+  char text[6];
+  return add(w, text, (size_t)(put_escaped(text, c) - text));
 }
 
 /* A text whose first special byte is at `special`, after its opening quote. */
@@ -126,27 +138,36 @@ static bool check_utf8(xai_json_writer *w, const char *text, size_t len) {
   return stick(w, XAI_ERR_UTF8, "in a string that was put");
 }
 
-/* The comma if due, the text in quotes, and a colon after a key. Mostly nothing needs an escape: then room is
- * made once. */
-static void put_quoted(xai_json_writer *w, const char *text, size_t len, bool comma, bool colon) {
+/* The comma if due, the text in quotes, and a colon after a key, making room as it goes. */
+static void add_quoted(xai_json_writer *w, const char *text, size_t len, bool comma, bool colon) {
   uint64_t high = 0;
-  const unsigned char *start = (const unsigned char *)(len > 0 ? text : "");
+  const unsigned char *start = (const unsigned char *)text;
   size_t special = (size_t)(xai__find_special(start, start + len, &high) - start);
-  bool plain = special == len && !xai__has_high(high);
-  if (!plain && !check_utf8(w, text, len)) return;
-  if (len > SIZE_MAX - 4) return (void)stick(w, XAI_ERR_TOO_BIG, NULL);
-  if (!make_room(w, len + 2 + comma + colon)) return;
+  if ((special < len || xai__has_high(high)) && !check_utf8(w, text, len)) return;
+  if (comma && !add(w, ",", 1)) return;
+  if (add(w, "\"", 1) && add_with_escapes(w, text, len, special)) add(w, "\":", colon ? 2 : 1);
+}
 
+/* The same where there is room: the text is looked at and copied in one go. */
+static void put_quoted(xai_json_writer *w, const char *text, size_t len, bool comma, bool colon) {
+  size_t room = w->out.room - w->out.len, at = 0;
+  if (len == 0) text = "";
+  if (len > room || room - len <= 16) return add_quoted(w, text, len, comma, colon);
+  const unsigned char *from = (const unsigned char *)text;
   char *to = w->out.ptr + w->out.len;
+  uint64_t high = 0;
   if (comma) *to++ = ',';
   *to++ = '"';
-  if (special == len) {
-    memcpy(to, start, len);
-    to += len;
+  for (;;) {
+    size_t plain = xai__copy_plain(to, from + at, len - at, &high);
+    at += plain;
+    to += plain;
+    if (at == len) break;
+    to = put_escaped(to, from[at++]);
+    if (w->out.ptr + w->out.room - to <= (ptrdiff_t)(len - at + 16))
+      return add_quoted(w, text, len, comma, colon);
   }
-  w->out.len = (size_t)(to - w->out.ptr);
-  if (special < len && !(add_with_escapes(w, text, len, special) && make_room(w, 2))) return;
-  to = w->out.ptr + w->out.len;
+  if (xai__has_high(high) && !check_utf8(w, text, len)) return;
   *to++ = '"';
   if (colon) *to++ = ':';
   w->out.len = (size_t)(to - w->out.ptr);

@@ -101,6 +101,35 @@ static void an_escape_is_found_at_every_place_of_every_length(void) {
   }
 }
 
+/* What so many bytes 1 are written as. */
+static size_t escape_all(char *to, size_t len) {
+  for (size_t i = 0; i < len; i++) memcpy(to + 6 * i, "\\u0001", 6);
+  return 6 * len;
+}
+
+static void a_text_comes_out_whole_wherever_the_buffer_ends(void) {
+  char filler[400], controls[40], want[1024];
+  memset(filler, '7', sizeof filler);
+  memset(controls, 1, sizeof controls);
+  for (size_t fill = 1; fill < sizeof filler; fill++) {
+    for (size_t len = 0; len < sizeof controls; len += 1 + fill % 7) {
+      xai_json_writer *small = xai_json_writer_new(NULL, 0, 0);
+      xai_str out;
+      xai_json_open_array(small);
+      xai_json_put_raw(small, filler, fill);
+      xai_json_put_str(small, controls, len);
+      xai_json_put_str(small, filler, len);
+      xai_json_close_array(small);
+      size_t at = (size_t)snprintf(want, sizeof want, "[%.*s,\"", (int)fill, filler);
+      at += escape_all(want + at, len);
+      snprintf(want + at, sizeof want - at, "\",\"%.*s\"]", (int)len, filler);
+      CHECK_INT(xai_json_writer_end(small, &out, NULL), XAI_OK);
+      CHECK_STR(out, want);
+      xai_json_writer_free(small);
+    }
+  }
+}
+
 static void trees_come_out_as_they_went_in(void) {
   const char *text = "{\"a\":[1,-0.0,1E+05,[],{\"b\":[\"\\u001f\\n\",[[2]]]},\"y\"],\"c\":{\"d\":{},\"e\":"
                      "true},\"\":null,\"a\":false}";
@@ -288,6 +317,7 @@ int main(void) {
   RUN(one_value_of_any_type_is_a_text);
   RUN(only_what_must_be_is_escaped);
   RUN(an_escape_is_found_at_every_place_of_every_length);
+  RUN(a_text_comes_out_whole_wherever_the_buffer_ends);
   RUN(trees_come_out_as_they_went_in);
   RUN(keys_stand_before_each_value_of_an_object_and_nowhere_else);
   RUN(brackets_must_match);
