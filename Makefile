@@ -178,6 +178,7 @@ check: ## everything CI runs
 # All that the parts of CI run, built by all processors before they run side by side.
 prepare: all $(TEST_PROGRAMS) $(BUILT:%=$(B)/%/test_nomem) $(C_EXAMPLES) $(B)/soak/soak $(B)/tools/schema_verdicts $(B)/bench/count
 	@$(MAKE) B=build/asan CC=clang CXX=clang++ CFLAGS='$(SANITIZE)' LDFLAGS='$(SANITIZE)' prepare-asan
+	@$(MAKE) B=build/tsan CFLAGS='-fsanitize=thread' LDFLAGS='-fsanitize=thread' $(TSAN_TEST)
 	@$(MAKE) B=build/fuzz CC=clang CFLAGS='-fsanitize=fuzzer-no-link $(SANITIZE)' LDFLAGS='$(SANITIZE)' prepare-fuzz
 
 prepare-asan: $(TEST_PROGRAMS) $(TORTURES) $(BUILT:%=$(B)/%/test_nomem) $(MODULES) $(B)/env.sh

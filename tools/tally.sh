@@ -19,7 +19,7 @@ count() {
 
 is_tests() {
   case $1 in
-    test | test-* | simulate | nomem | spec | spec-* | examples | torture | soak | hosts) return 0 ;;
+    test | test-* | simulate | nomem | spec | spec-* | examples | torture | soak | hosts | faults | tsan) return 0 ;;
     *) return 1 ;;
   esac
 }
