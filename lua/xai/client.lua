@@ -33,8 +33,8 @@ local DEFAULT_URL = "https://api.x.ai/v1"
 --- @field allow_truncated boolean? an answer cut at a token limit is a response, not an error
 --- @field limits table?           further ones, see `known_limits`
 --- @field user_agent string?      put before the library's own
---- @field ca_file string?         PEM bundle, which alone is believed; default: what SSL_CERT_FILE and SSL_CERT_DIR name,
----   else the bundle and folder of the system
+--- @field ca_file string?         PEM bundle, which alone is believed; default: what SSL_CERT_FILE and SSL_CERT_DIR
+---   name, else the bundle and folder of the system
 --- @field proxy string?           URL; "" for none; default: the environment's
 --- @field seed integer?           above 0; makes jitter and cache keys repeatable
 --- @field max_calls integer?      in flight at once
