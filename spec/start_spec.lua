@@ -53,6 +53,15 @@ describe("a program's start", function()
     end
   ]]
 
+  it("loads one file of Lua and the module in C for require", function()
+    assert.same("xai xai.core ", run [[
+      local names = {}
+      for name in pairs(package.loaded) do if name:find "^xai" then names[#names + 1] = name end end
+      table.sort(names)
+      for _, name in ipairs(names) do io.write(name, " ") end
+    ]])
+  end)
+
   it("loads a part when it is first used", function()
     assert.same("false false false false | true true false false | true true true true ", run(loaded .. [[
       local parts = { "client", "loop", "schema", "extract" }
