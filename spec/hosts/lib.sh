@@ -28,3 +28,20 @@ add() {
     split($1, p, "="); split($2, f, "="); $1 = "passed=" p[2] + passed; $2 = "failed=" f[2] + failed }
     { print } END { exit failed > 0 }'
 }
+
+# snippet TITLE: the Lua of that section of doc/hosts.md.
+snippet() {
+  awk -v title="## $1" '$0 == title { on = 1; next } /^## / { on = 0 } /^```/ { code = on && /lua$/; next } on && code' doc/hosts.md
+}
+
+# try_snippet TITLE RUN PATTERN: run it by the function or command RUN; a closing line, of one that passed when it said such a line.
+try_snippet() {
+  local said
+  snippet "$1" >"build/hosts/snippet.lua"
+  if said=$("$2" build/hosts/snippet.lua 2>&1) && grep -q "$3" <<<"$said"; then
+    echo "passed=1 failed=0"
+  else
+    printf 'FAILED  doc/hosts.md, %s:\n%s\n' "$1" "$said" >&2
+    echo "passed=0 failed=1"
+  fi
+}

@@ -10,12 +10,14 @@ cd "$(dirname "$0")/../../.."
 lua5.4 -e 'require "cqueues"' 2>/dev/null || exit 77
 
 run() {
-  local url example last
+  local url example last doc
+  mkdir -p build/hosts
+  doc=$(try_snippet "cqueues and lua-http" lua5.4 "^5$")
   last=$(timeout 60 lua5.4 spec/hosts/cqueues/tests.lua | tee /dev/stderr | tail -n 1)
   exec 4< <(exec timeout 60 luajit examples/cqueues/server.lua)
   example=$!
   read -r -t 20 url <&4 || true
-  timeout 60 luajit spec/hosts/cqueues/tests.lua "$url" | add "$last"
+  timeout 60 luajit spec/hosts/cqueues/tests.lua "$url" | add "$last" | add "$doc"
   kill "$example"
 }
 

@@ -6,4 +6,13 @@ cd "$(dirname "$0")/../../.."
 . spec/hosts/lib.sh
 
 lua5.4 -e 'require "luv"' 2>/dev/null || exit 77
-with_server timeout 60 lua5.4 spec/hosts/luv/tests.lua
+
+run() {
+  local plain luv
+  mkdir -p build/hosts
+  plain=$(try_snippet "Plain Lua" lua5.4 "^tides.")
+  luv=$(try_snippet "Programs on luv" lua5.4 "^3.")
+  timeout 60 lua5.4 spec/hosts/luv/tests.lua | add "$plain" | add "$luv"
+}
+
+with_server run

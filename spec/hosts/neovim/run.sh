@@ -10,4 +10,20 @@ home=$PWD/build/hosts/neovim
 rm -rf "$home"
 mkdir -p "$home"
 export XDG_CONFIG_HOME=$home XDG_DATA_HOME=$home XDG_STATE_HOME=$home XDG_CACHE_HOME=$home
-with_server timeout 60 nvim --headless -u NONE -i NONE -n -c 'luafile spec/hosts/neovim/tests.lua'
+
+# The lines of doc/hosts.md write into the buffer, which is then said.
+say='lua vim.wait(20000, function() return #vim.api.nvim_get_current_line() > 10 end) io.write(vim.api.nvim_get_current_line())'
+headless() {
+  timeout 60 nvim --headless -u NONE -i NONE -n -c "luafile $1" "${@:2}"
+}
+try_lines() {
+  headless "$1" -c "$say" -c 'qall!'
+}
+
+run() {
+  local doc
+  doc=$(try_snippet Neovim try_lines "...........")
+  headless spec/hosts/neovim/tests.lua | add "$doc"
+}
+
+with_server run
