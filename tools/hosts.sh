@@ -42,6 +42,6 @@ for row in "${rows[@]}"; do
   IFS='|' read -r host good stall memory note <<<"$row"
   printf '%-12s %-24s %-14s %-11s %s\n' "$host" "$good" "$stall" "$memory" "$note"
 done
-echo "stall: wall time in one of our calls, less what the thread waited for a processor; of nginx: a timer of 5 ms, late"
+echo "stall: wall time in one of our calls, less what the thread waited for a processor; in nginx a timer's delay"
 echo "hosts: $passed passed, $failed failed"
 ((failed == 0))
