@@ -191,6 +191,7 @@ build = {
     ["xai.prices"] = "lua/xai/prices.lua",
     ["xai.random"] = "lua/xai/random.lua",
     ["xai.rates"] = "lua/xai/rates.lua",
+    ["xai.report"] = "lua/xai/report.lua",
     ["xai.request"] = "lua/xai/request.lua",
     ["xai.response"] = "lua/xai/response.lua",
     ["xai.schema"] = "lua/xai/schema.lua",

@@ -294,6 +294,7 @@ function Call:settle(result, headers)
   self.done, self.ready = true, false
   self.holder = nil
   tell(self)
+  if self.asked then require "xai.report"(self, result) end
   loop.wake(self)
   if self.line then loop.wake(self.line) end
 end
@@ -392,8 +393,9 @@ local function new(link, id, request, traits)
     ends_wanted = 0,                   -- how many wait for its end
     done = false,
     -- nil at first: lot, those fetched; waiters, of the loop; holder, the stream whose end is waited for; pieces, of
-    -- the text, where somebody reads it along; when it has ended: whole_text, value, err, fault (what on_end raised),
-    -- and of the last answer status, headers, request_id, attempts; where a host carries it: see xai.carrier
+    -- the text, where somebody reads it along; asked, where the client's on_end wants to know; when it has ended:
+    -- whole_text, value, err, fault (what on_end raised), and of the last answer status, headers, request_id, attempts;
+    -- where a host carries it: see xai.carrier
   }, mt)
 end
 

@@ -23,6 +23,8 @@ local DEFAULT_URL = "https://api.x.ai/v1"
 --- @field key_name string?        what errors call a key that was refused, instead of its last four characters
 --- @field log function|file*|"stderr"|boolean?  gets each log line, and its level; default: XAI_LOG, see log_level
 --- @field log_level string?       "error", "warn", "info" (the default), "debug" or "off"; XAI_LOG=debug logs to stderr
+--- @field on_end fun(report: xai.CallReport)? told of each call when it has ended, also when nobody waits for it any
+---   more: for a ledger. It may neither call nor wait; what it raises is only reported
 --- @field base_url string?        default: XAI_BASE_URL, else https://api.x.ai/v1
 --- @field model string?           for bodies that name none; default grok-4.6
 --- @field simulate boolean|table? true, options of xai.sim, or a simulator; default: XAI_SIMULATE
@@ -49,7 +51,7 @@ local DEFAULT_URL = "https://api.x.ai/v1"
 --- @field breaker boolean|xai.BreakerOptions? false: a service that keeps failing is asked on and on
 local known_options = {
   api_key = "string|boolean|function", api_key_file = "string", key_name = "string",
-  log = "function|file|string|boolean", log_level = "string",
+  log = "function|file|string|boolean", log_level = "string", on_end = "function",
   base_url = "string", model = "string", simulate = "boolean|table",
   timeout = "seconds", headers = "table", max_attempts = "count", retry_unknown = "boolean",
   allow_truncated = "boolean", limits = "table", user_agent = "string", ca_file = "string", proxy = "string",
@@ -595,7 +597,7 @@ local function new(options, level)
     budget = budget and budget.core,
     breaker = rates.check_breaker(options.breaker, level),
     transport = sim and "scripted" or host and host.transport or "curl", clock = sim and "manual" or "system",
-  }, sim, log)
+  }, sim, log, options.on_end)
   if not link and err.kind == "usage" and (options.base_url or err.code ~= "url") then
     error("xai.new: " .. err.message, level)
   end

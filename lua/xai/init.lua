@@ -49,7 +49,7 @@ end
 
 -- An nginx worker must not read files in the middle of a request, so there all that a call can need is loaded at once.
 if type(rawget(_G, "ngx")) == "table" then
-  for name in ("client json sse stream partial offer schema extract conversation hosted carrier"):gmatch "%a+" do
+  for name in ("client json sse stream report partial offer schema extract conversation hosted carrier"):gmatch "%a+" do
     require("xai." .. name)
   end
 end

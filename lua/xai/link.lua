@@ -193,6 +193,7 @@ function Link:start(request, traits)
   if not id then return nil, errors.from_core(err) end
   local call = calls.new(self, id, request, traits)
   self.calls[id] = call
+  if self.on_end then call.asked = { path = request.path, model = request.model, at = loop.now() } end
   if self.carried then
     local ok, fault = require("xai.carrier").start(loop.host(), call)
     if not ok then return nil, cannot_carry(call, fault) end
@@ -277,9 +278,10 @@ end
 --- @param config table  as the core takes it
 --- @param sim table?    plays the network of a scripted client: pump(handle) -> seconds until its next step
 --- @param log function?  gets each log line and its level; what it raises is its own affair
+--- @param on_end fun(report: xai.CallReport)?
 --- @return table? link
 --- @return xai.Error? err
-local function new(config, sim, log)
+local function new(config, sim, log, on_end)
   local handle, err = core.client(config)
   if not handle then return nil, errors.from_core(err) end
   local self = setmetatable({
@@ -295,6 +297,7 @@ local function new(config, sim, log)
     driven = false,  -- by the program's own loop: nothing is held
     inside = false,  -- the core is at work: no finaliser may call it
     dropped = {},    -- ids to cancel when it is left
+    on_end = on_end, -- told of each call that has ended
     log = log,
     log_handle = handle, -- closed or not, it has the lines
     telling = false, -- the log is being told

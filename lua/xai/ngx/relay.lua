@@ -130,7 +130,7 @@ local function account(report, response, err)
   report.outcome = response and "complete" or err.outcome or "failed"
   report.error = err
   report.request_id = answer and answer.id or err and err.request_id
-  report.usage = answer and answer.usage
+  report.usage = answer and type(answer.usage) == "table" and answer.usage or nil -- null while it is in progress
   report.cost = report.usage and answer.cost and answer:cost() or nil
 end
 

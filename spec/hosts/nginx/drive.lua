@@ -153,6 +153,7 @@ tests["... also where nginx does not look after clients: with the next event"] =
 end
 
 tests["... and in a handler that knows nothing of it, whose request nginx ends"] = function()
+  get "/test/forget"
   local socket = connect()
   send(socket, "/gone/plain")
   local _, headers = read_head(socket)
@@ -160,6 +161,8 @@ tests["... and in a handler that knows nothing of it, whose request nginx ends"]
   local aborted = tonumber(line_of "/test/count?name=aborted")
   socket:close()
   assert(eventually(3, function() return tonumber(line_of "/test/count?name=aborted") > aborted end) < 1)
+  local seconds, said = eventually(1, report)
+  assert(seconds < 1 and said == "cancelled /responses grok-4.6", said)
   assert(line_of "/test/nothing is in flight" == "ok")
   socket = connect()
   send(socket, "/gone/silent")

@@ -233,9 +233,14 @@ function scenes.ask()
   end }
 end
 
--- As a handler that knows nothing of clients who go.
+-- As a handler that knows nothing of clients who go; its client has a ledger.
+local booking
+
 function scenes.plain()
-  local stream = assert(upstream():stream("x", pace "events=1000 pace=0.05"))
+  booking = booking or client("http://127.0.0.1:" .. PORT .. "/v1", { on_end = function(report)
+    dict:set("report", ("%s %s %s"):format(report.outcome, report.path, report.model))
+  end })
+  local stream = assert(booking:stream("x", pace "events=1000 pace=0.05"))
   for event in stream:events() do
     ngx.print(event.type, "\n")
     ngx.flush(true)

@@ -12,7 +12,7 @@ end
 
 local function response(status, output, usage)
   return { id = "resp_1", object = "response", model = "grok-4.6", status = status, output = core.array(output or {}),
-    usage = usage }
+    usage = usage or core.null }
 end
 
 local function item(status, text)
