@@ -77,6 +77,30 @@ describe("xai.frame", function()
     assert.is_false(frame.update(1))
   end)
 
+  it("does something in each frame, however small its budget", function()
+    local grok = assert(xai.new { simulate = true })
+    local text
+    xai.spawn(function() text = assert(grok:respond "x"):text() end)
+    for _ = 1, 100 do frame.update(0) end
+    assert.is_true(#text > 0)
+    grok:close()
+  end)
+
+  it("lets the frames go on between two lots of a reader who has used up the budget", function()
+    local rests = {}
+    xai.spawn(function()
+      table.insert(rests, loop.rest())
+      spin(0.002)
+      table.insert(rests, loop.rest())
+      table.insert(rests, loop.rest())
+    end)
+    frame.update(0.001)
+    assert.same({ false }, rests)
+    frame.update(1)
+    assert.same({ false, true, false }, rests)
+    assert.is_false(loop.rest()) -- outside of a frame
+  end)
+
   it("waits for tasks that were started together, and gives their results", function()
     local sum
     xai.spawn(function()

@@ -310,7 +310,7 @@ describe("xai.hosted", function()
     assert.equal(0, hosted:pump(0))
     assert.same({ 1, 3 }, { cranked, left })
     assert.equal(0, hosted:pump(0))
-    assert.equal(1, cranked)
+    assert.same({ 1, 2 }, { cranked, left }) -- one at least
     assert.equal(5, hosted:pump(60))
     assert.same({ 1, -1 }, { cranked, left })
     hosted:pump(0)

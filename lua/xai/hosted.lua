@@ -95,10 +95,11 @@ function Hosted:forget(client)
   if self.host.unwatch then self.host.unwatch(client) end
 end
 
--- Until the time is up or nothing is left; may anything be left?
-local function take_all(self, limit)
-  while not limit or core.now() < limit do
+-- Until the time is up or nothing is left, but at least so often; may anything be left?
+local function take_all(self, limit, least)
+  while least > 0 or not limit or core.now() < limit do
     if not take(self, limit and 1) then return false end
+    least = least - 1
   end
   return true
 end
@@ -115,8 +116,9 @@ end
 --- @return number? seconds  until the next time, at the latest; nil: nothing is in flight
 function Hosted:pump(budget)
   local limit = budget and core.now() + budget
-  if not (self.behind and budget) then crank(self) end
-  self.behind = take_all(self, limit)
+  local late = self.behind and budget ~= nil
+  if not late then crank(self) end
+  self.behind = take_all(self, limit, late and 1 or 0)
   local due
   for client in self.clients() do
     self:watch(client)

@@ -113,13 +113,13 @@ local function new(host, block)
     if not ok then host.report(debug.traceback(thread, tostring(fault))) end
   end
 
-  -- Those who are ready now; whom they wake has the next turn.
-  local function resume_ready()
-    for _ = ready.first, ready.last do
-      if core.now() >= limit then return end
-      local thread = ready[ready.first]
-      ready[ready.first] = nil
-      ready.first = ready.first + 1
+  -- Those who are ready now, as far as the time allows, but at least so many; whom they wake has the next turn.
+  local function resume_ready(least)
+    local first = ready.first
+    for at = first, ready.last do
+      if at >= first + least and core.now() >= limit then return end
+      local thread = ready[at]
+      ready[at], ready.first = nil, at + 1
       resume(thread)
     end
   end
@@ -142,11 +142,12 @@ local function new(host, block)
   -- Who was left waiting by the last turn goes first: nothing is fetched that nobody has time for.
   local function work(budget)
     wake_sleepers()
-    resume_ready()
+    local waited = ready.first <= ready.last
+    resume_ready(1)
     local left = limit - core.now()
-    if left <= 0 then return 0 end
-    local due = pump(budget and left)
-    resume_ready()
+    if waited and left <= 0 then return 0 end
+    local due = pump(budget and math.max(0, left))
+    resume_ready(0)
     return due
   end
 
