@@ -108,6 +108,22 @@ describe("a program's start", function()
     end)
   end)
 
+  it("looks for libcurl again with the next client", function()
+    if not is_linux then return pending "libcurl's name is Linux's" end
+    with_broken_libcurl(function(environment)
+      assert.same("library\nno error\n", run([[
+        local grok, err = xai.new { api_key = "xai-k" }
+        print(err.kind)
+        local folder = os.getenv "LD_LIBRARY_PATH"
+        os.remove(folder .. "/libcurl.so.4")
+        os.remove(folder .. "/libcurl-gnutls.so.4")
+        grok, err = xai.new { api_key = "xai-k" }
+        print(err or "no error")
+        grok:close()
+      ]], environment))
+    end)
+  end)
+
   it("leaves doctor to tell of a missing libcurl", function()
     if not is_linux then return pending "libcurl's name is Linux's" end
     with_broken_libcurl(function(environment)

@@ -53,8 +53,6 @@ static struct {
 } real;
 #undef X
 
-static char missing[160]; /* empty: nothing is */
-
 /* Nobody else in the process may meet ours. */
 #define X(type, name, parameters, arguments) \
   __attribute__((visibility("hidden"))) type curl_##name parameters;
@@ -116,7 +114,7 @@ CURLMcode curl_multi_setopt(CURLM *multi, CURLMoption option, ...) {
 }
 
 /* By the name that its interface has had since 2006; last the one of Debian's build with GnuTLS. */
-static void *open_library(void) {
+static void *open_library(char *why, size_t size) {
   static const char *const names[] = {
 #ifdef __APPLE__
     "libcurl.4.dylib"
@@ -124,55 +122,63 @@ static void *open_library(void) {
     "libcurl.so.4", "libcurl-gnutls.so.4"
 #endif
   };
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-    void *library = dlopen(names[i], RTLD_LAZY | RTLD_LOCAL);
-    if (library != NULL) return library;
-    if (i == 0) snprintf(missing, sizeof missing, "%s", dlerror());
-  }
-  return NULL;
+  void *library = dlopen(names[0], RTLD_LAZY | RTLD_LOCAL);
+  if (library == NULL) snprintf(why, size, "%s", dlerror());
+  for (size_t i = 1; library == NULL && i < sizeof names / sizeof *names; i++)
+    library = dlopen(names[i], RTLD_LAZY | RTLD_LOCAL);
+  return library;
 }
 
-static void find(void *library, const char *name, void *function) {
+static bool find(void *library, const char *name, void *function) {
   void *symbol = dlsym(library, name);
   memcpy(function, &symbol, sizeof symbol);
-  if (symbol == NULL) snprintf(missing, sizeof missing, "it is too old and has no %s", name);
+  return symbol != NULL;
 }
 
-static bool load(void) {
-  void *library = open_library();
-  if (library == NULL) return false;
-  missing[0] = '\0';
-#define X(type, name, parameters, arguments) find(library, "curl_" #name, &real.name);
+static bool find_all(void *library) {
+  bool all = true;
+#define X(type, name, parameters, arguments) all = find(library, "curl_" #name, &real.name) && all;
   PLAIN_FUNCTIONS(X)
   OTHER_FUNCTIONS(X)
 #undef X
-  return missing[0] == '\0';
+  return all;
+}
+
+static xai_code load(xai_error *err) {
+  char why[160] = "";
+  void *library = open_library(why, sizeof why);
+  if (library != NULL && find_all(library)) return XAI_OK;
+  if (library != NULL) dlclose(library);
+  return xai__fail(err, XAI_ERR_LIBRARY, "libcurl, which the transport \"curl\" needs: %s",
+                   library != NULL ? "it is too old" : why);
 }
 
 #else
 
-static const char missing[] = "";
-
-static bool load(void) {
-  return true;
+static xai_code load(xai_error *err) {
+  (void)err;
+  return XAI_OK;
 }
 
 #endif
 
 /* The only process-wide state of the library: libcurl's own, set up once and never torn down, because other
- * users of libcurl may live in this process. */
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static CURLcode outcome = CURLE_FAILED_INIT;
+ * users of libcurl may live in this process. What failed is tried again by the next client. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static bool ready;
 
-static void load_and_init(void) {
-  if (load()) outcome = curl_global_init(CURL_GLOBAL_DEFAULT);
+static xai_code load_and_init(xai_error *err) {
+  xai_code code = load(err);
+  if (code != XAI_OK || curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK) return code;
+  return xai__fail(err, XAI_ERR_NOMEM, "libcurl could not be set up");
 }
 
 xai_code xai__curl_load(xai_error *err) {
-  pthread_once(&once, load_and_init);
-  if (outcome == CURLE_OK) return XAI_OK;
-  if (missing[0] == '\0') return xai__fail(err, XAI_ERR_NOMEM, "libcurl could not be set up");
-  return xai__fail(err, XAI_ERR_LIBRARY, "libcurl, which the transport \"curl\" needs: %s", missing);
+  pthread_mutex_lock(&lock);
+  xai_code code = ready ? XAI_OK : load_and_init(err);
+  ready = code == XAI_OK;
+  pthread_mutex_unlock(&lock);
+  return code;
 }
 
 const char *xai_curl_version(void) {
