@@ -83,6 +83,7 @@ static void open_client(soak *s) {
   config.api_key = "xai-soak-key";
   config.proxy = "";
   config.seed = s->clients;
+  config.max_connections = s->clients % 2 ? CALLS : 0; /* libcurl's sockets, and our own, in turns */
   config.mem = check_heap_mem(&s->heap);
   config.limits.max_attempts = 1;
   s->client = xai_client_new(&config, &err);
