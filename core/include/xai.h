@@ -441,7 +441,7 @@ typedef struct xai_call_id {
  *   attempts                                     max_attempts, of some 120 bytes each
  *   nesting of JSON                              max_depth
  * What one attempt used the next one uses again. Beyond a limit the call ends with XAI_ERR_TOO_BIG (XAI_ERR_DEPTH),
- * which names it. Of a client: max_calls calls, and libcurl's own 16 to 64 KiB for each connection. */
+ * which names it. Of a client: max_calls calls, and libcurl's own 16 to 64 KiB for each connection that it serves. */
 #define XAI_NO_LIMIT UINT32_MAX
 typedef struct xai_limits {
   uint32_t deadline_ms;  /* the whole call, retries and waits included; default 3,600,000            */
@@ -462,8 +462,10 @@ typedef struct xai_limits {
   unsigned max_depth;          /* nesting of JSON; default 128                                             */
 } xai_limits;
 
+/* Where nothing but plain HTTP/1.1 is needed (http://, no proxy, max_connections 0) libcurl only connects, no
+ * compression is asked for, and a call takes less than half the time. */
 typedef enum xai_transport_kind {
-  XAI_TRANSPORT_CURL,     /* libcurl moves the bytes                                       */
+  XAI_TRANSPORT_CURL,     /* libcurl's and our own sockets                                 */
   XAI_TRANSPORT_SCRIPTED, /* the program itself answers, through xai_wire_*: tests, simulator */
   XAI_TRANSPORT_HOST /* the program moves the bytes, through xai_host_*: event loops with sockets of their own */
 } xai_transport_kind;
