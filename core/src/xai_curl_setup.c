@@ -9,7 +9,7 @@
 
 #define HAPPY_EYEBALLS_MS 200L
 #define LIFETIME_SECONDS 600L
-#define MANY_STREAMS 128
+#define MANY_STREAMS 64
 #define LARGE_BODY 65536 /* from here on libcurl sends it apart from the head */
 
 xai_str xai__curl_host(const char *url) {

@@ -6,7 +6,8 @@
 
 #define DEFAULT_DEPTH 128
 #define DEFAULT_BYTES ((size_t)256 << 20)
-#define FIRST_CHUNK ((size_t)1 << 10) /* small: each open stream holds a document */
+/* Small: each open stream holds a document. With its header it is 1 KiB, which allocators have at hand. */
+#define FIRST_CHUNK (((size_t)1 << 10) - sizeof(xai_json_chunk))
 #define SMALL_DOC ((size_t)16 << 10)
 
 /* ---- the arena ---- */
@@ -60,7 +61,7 @@ size_t xai__json_doc_used(const xai_json_doc *doc) {
 /* In small steps at first; later each chunk is as large as all before it, so that there are few. */
 static size_t next_room(const xai_json_doc *doc) {
   if (doc->total == 0) return FIRST_CHUNK;
-  return doc->total < SMALL_DOC ? larger(doc->total / 4, FIRST_CHUNK / 2) : doc->total;
+  return doc->total < SMALL_DOC ? larger(doc->total / 4, 512) : doc->total;
 }
 
 void *xai__json_grow(xai_json_doc *doc, size_t size) {
