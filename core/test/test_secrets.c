@@ -49,11 +49,12 @@ static void *watch_fn(void *user, void *ptr, size_t old_size, size_t new_size) {
     w->freed++;
     if (!under_valgrind() && holds_piece(ptr, old_size)) w->dirty++;
   }
-  if (new_size == 0) {
-    free(ptr);
-    return NULL;
-  }
-  return realloc(ptr, new_size);
+  /* Zeroed: what others left in that memory is not ours. */
+  void *fresh = new_size > 0 ? calloc(1, new_size) : NULL;
+  if (new_size > 0 && fresh == NULL) return NULL;
+  if (fresh != NULL && ptr != NULL) memcpy(fresh, ptr, old_size < new_size ? old_size : new_size);
+  free(ptr);
+  return fresh;
 }
 
 /* ---- the pages */
