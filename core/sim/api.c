@@ -155,6 +155,11 @@ static void prepare(sim *s, sim_exchange *x, const sim_call *call) {
   if (x->plan.fate == SIM_FATE_COMMENTS && ends_it) x->stop -= 2;
 }
 
+/* What the model did and never told, it did, too. */
+static uint64_t cost_of(const sim_exchange *x) {
+  return has_body(x->plan.fate) ? x->input_tokens + x->output_tokens : SIM_MOST_COST;
+}
+
 static sim_track *track_of(sim *s, xai_call_id id) {
   for (size_t i = 0; i < s->open_count; i++) {
     sim_track *track = &s->tracks[s->open[i]];
@@ -179,6 +184,7 @@ static void take_one(sim *s, const xai_wire_request *request) {
   x->over_at = SIM_NEVER;
   x->call = (uint32_t)(track - s->tracks);
   x->plan = track->plan->answers[planned];
+  x->is_priced = s->script.budget > 0;
   x->limit = sim_rates_refuses(s, track->plan);
   if (x->limit > 0)
     x->plan = (sim_answer){.fate = SIM_FATE_STATUS, .status = 429, .delay_ms = 20, .wish = SIM_WISH_NONE};
@@ -190,6 +196,7 @@ static void take_one(sim *s, const xai_wire_request *request) {
   sim_count_second(s, s->requests_by_second);
   s->stats.fates[x->plan.fate]++;
   s->stats.billed += x->executed;
+  if (x->executed && track->plan->kind != SIM_LIST) s->billed += cost_of(x);
   sim_note(s, "call %u attempt %d is on the wire: the server %s", track->plan->number, attempt + 1,
            sim_fate_text(x->plan.fate));
   sim_check_request(s, track, x);

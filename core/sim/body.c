@@ -97,6 +97,8 @@ static void usage(maker *m) {
   number(m, x->output_tokens);
   put(m, ",\"total_tokens\":");
   number(m, x->input_tokens + x->output_tokens);
+  if (x->is_priced) put(m, ",\"cost_in_usd_ticks\":");
+  if (x->is_priced) number(m, x->input_tokens + x->output_tokens);
   put(m, "}");
 }
 

@@ -57,6 +57,7 @@ static xai_request request_of(const sim *s, const sim_call *call) {
   request.model = sim_model_name(call->model);
   request.priority = call->priority;
   request.tokens = call->tokens;
+  if (s->script.budget > 0 && call->kind != SIM_LIST) request.most_cost = SIM_MOST_COST;
   request.limits = s->script.limits;
   request.limits.deadline_ms = call->deadline_ms;
   request.limits.max_attempts = call->max_attempts;

@@ -12,6 +12,7 @@ typedef enum sim_what {
   SIM_DO_READ,     /* the program takes events                                */
   SIM_DO_PAUSE,    /* the program stands still                                */
   SIM_DO_FREE,     /* the client is freed                                     */
+  SIM_DO_RIVAL,    /* the other process has a turn                            */
   SIM_DO_EXCHANGE, /* who: index in the pool; id: of the wire: the next piece */
 } sim_what;
 

@@ -44,18 +44,27 @@ static void give_back(sim *s, size_t size) {
 
 /* ---- the client */
 
+/* Calls without a model have no limits of their own. */
+size_t sim_port_rates(const sim *s, xai_rate *rates) {
+  size_t count = 0;
+  for (int lane = 1; lane < SIM_LANES; lane++) {
+    const sim_rate *rate = &s->script.rates[lane];
+    rates[count++] =
+      (xai_rate){sim_model_name(lane), rate->per_second, rate->per_minute, rate->tokens, rate->concurrent};
+  }
+  return count;
+}
+
 xai_client *sim_port_open(sim *s, xai_config *config) {
   xai_rate rates[SIM_LANES];
   const sim_script *script = &s->script;
-  for (int lane = 0; script->rates_set && lane < SIM_LANES; lane++) {
-    const sim_rate *rate = &script->rates[lane];
-    if (lane == 0) continue; /* calls without a model have no limits of their own */
-    xai_rate *set = &rates[config->rate_count++];
-    *set =
-      (xai_rate){sim_model_name(lane), rate->per_second, rate->per_minute, rate->tokens, rate->concurrent};
-    if (s->port.lie == SIM_LIE_RUSHES) set->requests_per_second = set->requests_per_minute = 0;
-    if (s->port.lie == SIM_LIE_CROWDS) set->concurrent = 0;
+  config->rate_count = script->rates_set ? sim_port_rates(s, rates) : 0;
+  for (size_t i = 0; i < config->rate_count; i++) {
+    if (s->port.lie == SIM_LIE_RUSHES) rates[i].requests_per_second = rates[i].requests_per_minute = 0;
+    if (s->port.lie == SIM_LIE_CROWDS) rates[i].concurrent = 0;
   }
+  sim_rival_config(s, config);
+  if (s->port.lie == SIM_LIE_LONER) config->share = NULL;
   config->rates = rates;
   config->breaker.off = script->breaker_off;
   if (s->port.lie == SIM_LIE_TIMID) config->breaker = (xai_breaker_options){false, 1, 1, 100};
@@ -81,6 +90,7 @@ xai_call_id sim_port_start(sim *s, const xai_request *request, xai_error *err) {
       if (storms(track_of(request))) changed.limits.max_attempts = 2;
       break;
     case SIM_LIE_JUMPS: changed.priority = (int)(track_of(request)->order % 19) - 9; break;
+    case SIM_LIE_SQUANDERS: changed.most_cost = 1; break;
     case SIM_LIE_HOARDS: steal(s, HOARD); break;
     case SIM_LIE_LEAKS:
       if (s->port.stolen_count == 0) steal(s, 1);

@@ -45,26 +45,29 @@ static size_t running(const sim *s, int lane) {
     if (track->row_count == 0 || (lane != SIM_LANE_OF_ALL && track->plan->model != lane)) continue;
     count += xai_wire_live(s->client, track->rows[track->row_count - 1]->id);
   }
-  return count;
+  return s->script.shared ? count + sim_rival_running(s, lane) : count;
 }
 
-static void check_lane(sim *s, const sim_track *track, int lane) {
+/* number: of the call; 0: of the rival's. */
+static void check_lane(sim *s, uint32_t number, int lane) {
+  sim_rule rule = s->script.shared ? SIM_RULE_SHARE : SIM_RULE_RATE;
   const sim_rate *rate = &s->script.rates[lane];
   sim_lane *seen = &s->lanes[lane];
   uint64_t second = sim_window_sum(&seen->second, s->now), minute = sim_window_sum(&seen->minute, s->now);
   uint64_t tokens = sim_window_sum(&seen->tokens, s->now);
   if (rate->per_second > 0 && second > rate->per_second)
-    sim_break(s, SIM_RULE_RATE, "call %u is number %llu in a second of lane %d, allowed are %u",
-              track->plan->number, (unsigned long long)second, lane, rate->per_second);
+    sim_break(s, rule, "call %u is number %llu in a second of lane %d, allowed are %u", number,
+              (unsigned long long)second, lane, rate->per_second);
   if (rate->per_minute > 0 && minute > rate->per_minute)
-    sim_break(s, SIM_RULE_RATE, "call %u is number %llu in a minute of lane %d, allowed are %u",
-              track->plan->number, (unsigned long long)minute, lane, rate->per_minute);
+    sim_break(s, rule, "call %u is number %llu in a minute of lane %d, allowed are %u", number,
+              (unsigned long long)minute, lane, rate->per_minute);
   if (rate->tokens > 0 && tokens > rate->tokens)
-    sim_break(s, SIM_RULE_RATE, "call %u: %llu tokens in a minute of lane %d, allowed are %llu",
-              track->plan->number, (unsigned long long)tokens, lane, (unsigned long long)rate->tokens);
+    sim_break(s, rule, "call %u: %llu tokens in a minute of lane %d, allowed are %llu", number,
+              (unsigned long long)tokens, lane, (unsigned long long)rate->tokens);
   if (rate->concurrent > 0 && running(s, lane) > rate->concurrent)
-    sim_break(s, SIM_RULE_CROWD, "call %u: %zu attempts at once in lane %d, allowed are %u",
-              track->plan->number, running(s, lane), lane, rate->concurrent);
+    sim_break(s, s->script.shared ? rule : SIM_RULE_CROWD,
+              "call %u: %zu attempts at once in lane %d, allowed are %u", number, running(s, lane), lane,
+              rate->concurrent);
 }
 
 static int64_t rank_of(const sim_track *track) {
@@ -108,10 +111,21 @@ void sim_rates_take(sim *s, const sim_track *track, const sim_exchange *x) {
   count(s, lane, x);
   count(s, SIM_LANE_OF_ALL, x);
   if (s->script.rates_set) {
-    check_lane(s, track, lane);
-    check_lane(s, track, SIM_LANE_OF_ALL);
+    check_lane(s, track->plan->number, lane);
+    check_lane(s, track->plan->number, SIM_LANE_OF_ALL);
   }
   check_line(s, track);
+}
+
+void sim_rates_take_rival(sim *s, int lane, uint64_t tokens) {
+  if (!s->script.shared) return;
+  for (int i = 0; i < 2; i++) {
+    sim_lane *seen = &s->lanes[i == 0 ? lane : SIM_LANE_OF_ALL];
+    sim_window_add(&seen->second, s->now, 1);
+    sim_window_add(&seen->minute, s->now, 1);
+    sim_window_add(&seen->tokens, s->now, tokens);
+    check_lane(s, 0, i == 0 ? lane : SIM_LANE_OF_ALL);
+  }
 }
 
 /* ---- what is turned away */

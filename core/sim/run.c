@@ -59,6 +59,7 @@ static void open_client(sim *s) {
   config.seed = sim_mix(s->script.seed, 2) | 1;
   config.mem = sim_heap_mem(&s->heap);
   config.clock = (xai_clock){now_ms, wall_s, s};
+  sim_rival_open(s, &config);
   s->client = sim_port_open(s, &config);
   if (s->client == NULL) abort();
 }
@@ -104,6 +105,7 @@ static void do_what_is_due(sim *s) {
   while (s->broken == SIM_RULE_NONE && !s->freed && sim_agenda_take(&s->agenda, s->now, &date)) {
     s->idle_turns = 0;
     if (date.what == SIM_DO_EXCHANGE) sim_api_do(s, &date);
+    else if (date.what == SIM_DO_RIVAL) sim_rival_do(s);
     else sim_caller_do(s, &date);
     sim_api_take(s);
   }
@@ -137,6 +139,7 @@ static void turn(sim *s, uint64_t at) {
   sim_api_take(s);
   if (s->broken != SIM_RULE_NONE) return;
   sim_check_step(s);
+  sim_rival_check(s);
   note_promptness(s);
   if (s->idle_turns > MOST_IDLE_TURNS)
     sim_break(s, SIM_RULE_SPIN, "%d turns at one moment, and nothing to do", MOST_IDLE_TURNS);
@@ -172,4 +175,5 @@ void sim_run(sim *s) {
   sim_port_free(s);
   if (unbroken) sim_check_freed(s);
   sim_port_cleanup(s);
+  sim_rival_close(s);
 }

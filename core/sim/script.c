@@ -11,7 +11,13 @@
 #include <string.h>
 
 /* What came later is drawn from streams of its own, so that older scripts stay what they were. */
-enum { RATES_STREAM = 4, LATER_STREAM = 5, HABITS_STREAM = 6, FIRST_FATES = SIM_FATE_OTHER_FORM + 1 };
+enum {
+  RATES_STREAM = 4,
+  LATER_STREAM = 5,
+  HABITS_STREAM = 6,
+  SHARE_STREAM = 7,
+  FIRST_FATES = SIM_FATE_OTHER_FORM + 1
+};
 
 typedef struct mood {
   uint64_t random;
@@ -198,6 +204,13 @@ static void draw_habits(sim_script *script) {
   if (sim_permille(&m.random, 100)) script->max_calls = (uint16_t)PICK(&m, 1, 5, 30);
 }
 
+static void draw_share(sim_script *script) {
+  mood m = {.random = sim_mix(script->seed, SHARE_STREAM)};
+  script->shared = script->rates_set && sim_permille(&m.random, 400);
+  if (sim_permille(&m.random, script->shared ? 300 : 40))
+    script->budget = PICK(&m, 1000000, 5000000, 40000000, 400000000);
+}
+
 void sim_script_draw(sim_script *script, uint64_t seed) {
   sim_call *calls = script->calls;
   mood m = draw_mood(seed);
@@ -213,6 +226,7 @@ void sim_script_draw(sim_script *script, uint64_t seed) {
   draw_rates(script);
   draw_later_fates(script);
   draw_habits(script);
+  draw_share(script);
 }
 
 void sim_script_copy(sim_script *to, const sim_script *from) {
@@ -318,6 +332,8 @@ void sim_script_print(const sim_script *script, const sim_script *drawn) {
   if (script->meddles) printf("; meddles at %u permille of events", script->meddles);
   if (script->max_calls) printf("; at most %u calls", script->max_calls);
   if (script->breaker_off) printf("; no breaker");
+  if (script->shared) printf("; limits shared with another process");
+  if (script->budget) printf("; a budget of %llu ticks shared with it", (unsigned long long)script->budget);
   print_rates(script);
   printf("\n");
   for (size_t i = 0; i < script->count; i++) print_call(&script->calls[i]);

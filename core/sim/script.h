@@ -135,6 +135,8 @@ typedef struct sim_script {
   bool rates_set;     /* the client is told the rates ...                                */
   bool rates_learn;   /* ... or it is not, and the server refuses what is beyond them    */
   bool breaker_off;
+  bool shared;     /* the rates are shared with another process       */
+  uint64_t budget; /* ... and so is this one, in ticks; 0: no budget  */
   sim_rate rates[SIM_LANES];
   sim_call *calls; /* in order of start */
   size_t count;

@@ -65,6 +65,8 @@ static void calm_program(shrinker *sh) {
   TRY(rates_set, false);
   TRY(rates_learn, false);
   TRY(breaker_off, false);
+  TRY(shared, false);
+  TRY(budget, 0);
 }
 
 static void calm_answer(shrinker *sh, size_t i, int attempt) {

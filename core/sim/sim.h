@@ -13,29 +13,31 @@
 
 /* ---- what must hold. The name is what a report shows. */
 
-#define SIM_RULES(X)                                                                                \
-  X(ONE_END, "one-end", "each call ends exactly once, and nothing comes after its end (R1)")        \
-  X(DEADLINE, "deadline", "no call outlives its deadline, no cancelled one its cancel (R2, F63)")   \
-  X(HALF, "half-answer", "complete only if the protocol's own end was sent (R3)")                   \
-  X(LOST, "lost-answer", "an answer that came whole is complete")                                   \
-  X(TEXT, "text", "the text is the model's, in order, in whole")                                    \
-  X(USAGE, "usage", "the usage is the model's")                                                     \
-  X(ORDER, "order", "events come in the order sent, none twice")                                    \
-  X(REPEAT, "repeat", "what may have been executed is not repeated unless allowed (R4)")            \
-  X(LEDGER, "ledger", "whatever the model billed is answered or unknown in the account (R4)")       \
-  X(ATTEMPTS, "attempts", "each request on the wire is one attempt in the account")                 \
-  X(BUDGET, "budget", "retries in the 10 s before each are at most 10 % of the calls plus 10 (R5)") \
-  X(WAIT, "wait", "an asked wait is kept")                                                          \
-  X(MEMORY, "memory", "memory is at most the sum of the limits (R6)")                               \
-  X(HELD, "held", "a held call gives no events and takes no more than its inbox")                   \
-  X(LEAK, "leak", "nothing is held after the client is freed, and sizes on free are right (R7)")    \
-  X(DIES, "dies", "the exchange of an ended call is given up")                                      \
-  X(SPIN, "spin", "the client asks for a turn only when there is something to do")                  \
-  X(RATE, "rate", "no span of a second or minute sees more than the limits that were set")          \
-  X(CROWD, "crowd", "no more attempts at once than were set")                                       \
-  X(FAIR, "fair", "in a line nobody passes one who came before and has the same priority")          \
-  X(GATE, "gate", "what is turned away was not sent, hears when to come again, and at once")        \
-  X(BREAKER, "breaker", "the breaker opens only after so many failures as it says")                 \
+#define SIM_RULES(X)                                                                                       \
+  X(ONE_END, "one-end", "each call ends exactly once, and nothing comes after its end (R1)")               \
+  X(DEADLINE, "deadline", "no call outlives its deadline, no cancelled one its cancel (R2, F63)")          \
+  X(HALF, "half-answer", "complete only if the protocol's own end was sent (R3)")                          \
+  X(LOST, "lost-answer", "an answer that came whole is complete")                                          \
+  X(TEXT, "text", "the text is the model's, in order, in whole")                                           \
+  X(USAGE, "usage", "the usage is the model's")                                                            \
+  X(ORDER, "order", "events come in the order sent, none twice")                                           \
+  X(REPEAT, "repeat", "what may have been executed is not repeated unless allowed (R4)")                   \
+  X(LEDGER, "ledger", "whatever the model billed is answered or unknown in the account (R4)")              \
+  X(ATTEMPTS, "attempts", "each request on the wire is one attempt in the account")                        \
+  X(BUDGET, "budget", "retries in the 10 s before each are at most 10 % of the calls plus 10 (R5)")        \
+  X(WAIT, "wait", "an asked wait is kept")                                                                 \
+  X(MEMORY, "memory", "memory is at most the sum of the limits (R6)")                                      \
+  X(HELD, "held", "a held call gives no events and takes no more than its inbox")                          \
+  X(LEAK, "leak", "nothing is held after the client is freed, and sizes on free are right (R7)")           \
+  X(DIES, "dies", "the exchange of an ended call is given up")                                             \
+  X(SPIN, "spin", "the client asks for a turn only when there is something to do")                         \
+  X(RATE, "rate", "no span of a second or minute sees more than the limits that were set")                 \
+  X(CROWD, "crowd", "no more attempts at once than were set")                                              \
+  X(FAIR, "fair", "in a line nobody passes one who came before and has the same priority")                 \
+  X(GATE, "gate", "what is turned away was not sent, hears when to come again, and at once")               \
+  X(BREAKER, "breaker", "the breaker opens only after so many failures as it says")                        \
+  X(SHARE, "share", "limits that were shared hold for all who share them together (F76)")                  \
+  X(SPEND, "spend", "what was billed is at most what the budget counts, and that at most its limit (F77)") \
   X(AGAIN, "again", "what may be repeated without a second bill was not billed, and when is told (F73)")
 
 typedef enum sim_rule {
@@ -77,6 +79,8 @@ const char *sim_rule_text(sim_rule rule);
   X(JUMPS, FAIR, "lets some pass before others of the same priority")             \
   X(MUTE, GATE, "does not say when to come again")                                \
   X(TIMID, BREAKER, "gives a service up after its first failure")                 \
+  X(LONER, SHARE, "shares no limits")                                             \
+  X(SQUANDERS, SPEND, "says that a call costs nothing")                           \
   X(INVITES, AGAIN, "says that all may be repeated")
 
 typedef enum sim_lie {
@@ -125,7 +129,27 @@ typedef struct sim_exchange {
   uint32_t events;  /* in the body                                         */
   sim_text text;    /* what the model said                                 */
   uint64_t input_tokens, output_tokens;
+  bool is_priced; /* its usage says what it cost: a tick for each token */
 } sim_exchange;
+
+/* ---- another process that shares a file with the client */
+
+enum { SIM_RIVAL_ROWS = 8, SIM_MOST_COST = 1000000 };
+
+typedef struct sim_rival_row {
+  uint32_t id; /* of its wire */
+  int lane;
+  uint64_t tokens;
+  uint64_t until; /* answered then */
+} sim_rival_row;
+
+typedef struct sim_rival {
+  xai_client *client; /* NULL: there is none in this run */
+  char path[200];     /* of the file                     */
+  uint64_t turns;
+  sim_rival_row rows[SIM_RIVAL_ROWS]; /* on its wire */
+  size_t count;
+} sim_rival;
 
 /* ---- the caller's side of one call */
 
@@ -210,6 +234,8 @@ typedef struct sim {
   size_t spent_memory;   /* of the call whose end was taken last                       */
   uint32_t idle_turns;   /* in a row, at one moment                                    */
   sim_port port;
+  sim_rival rival;
+  uint64_t billed; /* to both, in ticks; with a budget */
   sim_stats stats;
   size_t seconds; /* of the histograms; 0: none are kept */
   uint32_t *requests_by_second, *complete_by_second;
@@ -243,8 +269,18 @@ void sim_rates_deinit(sim *s);
 /* Beyond what the server allows? Then the limit that it names; else 0. Before the request is counted. */
 uint32_t sim_rates_refuses(sim *s, const sim_call *call);
 void sim_rates_take(sim *s, const sim_track *track, const sim_exchange *x);
+void sim_rates_take_rival(sim *s, int lane, uint64_t tokens);
 void sim_rates_step(sim *s); /* after every turn */
 void sim_rates_end(sim *s, const sim_track *track, const xai_result *result);
+
+/* ---- rival.c: another process that shares limits and a budget */
+
+void sim_rival_open(sim *s, const xai_config *like); /* nothing, where the script shares nothing */
+void sim_rival_close(sim *s);
+void sim_rival_config(const sim *s, xai_config *config); /* adds what is shared */
+void sim_rival_do(sim *s);
+size_t sim_rival_running(const sim *s, int lane);
+void sim_rival_check(sim *s); /* after every turn */
 
 /* ---- body.c: the bytes of an answer, its text, its usage and where it is whole */
 
@@ -269,6 +305,7 @@ void sim_check_freed(sim *s); /* after the client is gone */
 /* ---- port.c: between the program and the client; passes everything on, or lies */
 
 xai_client *sim_port_open(sim *s, xai_config *config); /* adds the script's rates */
+size_t sim_port_rates(const sim *s, xai_rate *rates);  /* room for SIM_LANES      */
 xai_call_id sim_port_start(sim *s, const xai_request *request, xai_error *err);
 void sim_port_cancel(sim *s, xai_call_id id);
 void sim_port_hold(sim *s, xai_call_id id, bool hold);

@@ -36,7 +36,9 @@ xai_attempt_report xai__report_of(const xai_answer *answer, const xai_error *err
   report.has_cost =
     xai_json_int(xai_json_get(xai__usage_of(response), "cost_in_usd_ticks"), &ticks) && ticks >= 0;
   report.cost = report.has_cost ? (uint64_t)ticks : 0;
-  report.is_whole = err->code == XAI_OK || err->code == XAI_ERR_TRUNCATED;
+  unsigned flags = answer->fold != NULL ? xai__fold_flags(answer->fold) : 0;
+  report.is_whole =
+    (err->code == XAI_OK || err->code == XAI_ERR_TRUNCATED) && !(flags & XAI_FLAG_MARKER_MISSING);
   report.may_bill = err->kind == XAI_KIND_POLICY;
   if (answer->headers.len > 0)
     for (size_t i = 0; xai__rate_headers[i] != NULL; i++)
