@@ -7,7 +7,7 @@ local metered_uv = require "metered_uv"
 local scenario = require "scenario"
 local xai = require "xai"
 
-local api, uv = vim.api, vim.loop
+local api, uv = vim.api, vim.uv or vim.loop
 local meter, passed, failed = meters.new(), 0, {}
 
 -- All that runs of ours is run by luv or by the editor's queue.
