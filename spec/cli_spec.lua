@@ -538,12 +538,32 @@ describe("the command line", function()
     end
   end)
 
-  it("teaches each shell its words", function()
+  -- Each command with each long option that its help names: { "ask", "--model" } ...
+  local function options_of_all()
+    local list = {}
+    local commands = { "", "ask", "chat", "models", "doctor", "sim", "completion", "schema check", "schema lint" }
+    for _, command in ipairs(commands) do
+      local args, host = {}, fake {}
+      for word in command:gmatch "%S+" do args[#args + 1] = word end
+      args[#args + 1] = "--help"
+      assert.equal(0, cli.main(args, host))
+      for option in said(host):gmatch "%-%-%l[%a-]+" do list[#list + 1] = { command, option } end
+    end
+    assert.is_true(#list > 20)
+    return list
+  end
+
+  it("teaches each shell its words, all commands and all options", function()
     for shell, sign in pairs { bash = "complete -F _xai", zsh = "#compdef xai", fish = "complete -c xai" } do
       local host = fake {}
       assert.equal(0, cli.main({ "completion", shell }, host))
-      assert.truthy(said(host):find(sign, 1, true))
-      assert.truthy(said(host):find("doctor", 1, true))
+      local script = said(host)
+      assert.truthy(script:find(sign, 1, true))
+      for _, pair in ipairs(options_of_all()) do
+        for word in pair[1]:gmatch "%S+" do assert.truthy(script:find("%f[%w]" .. word .. "%f[%W]"), word) end
+        local option = shell == "fish" and "-l " .. pair[2]:sub(3) or pair[2]
+        assert.truthy(script:find(option, 1, true), shell .. " " .. pair[1] .. " " .. option)
+      end
     end
     assert.equal(2, cli.main({ "completion", "tcsh" }, fake {}))
   end)
@@ -552,20 +572,10 @@ describe("the command line", function()
     local file = assert(io.open "bin/xai.1")
     local manual = file:read("*a"):gsub("\n%.Fl ([%w-]+)", "\n-%1"):gsub("Fl ([%w-]+)", "-%1"):gsub(" , %-", "\n--")
     file:close()
-    local seen = 0
-    local commands = { "", "ask", "chat", "models", "doctor", "sim", "completion", "schema check", "schema lint" }
-    for _, command in ipairs(commands) do
-      local args, host = {}, fake {}
-      for word in command:gmatch "%S+" do args[#args + 1] = word end
-      args[#args + 1] = "--help"
-      assert.equal(0, cli.main(args, host))
-      assert.truthy(manual:find(command, 1, true), command)
-      for option in said(host):gmatch "%-%-[%a-]+" do
-        seen = seen + 1
-        assert.truthy(manual:find(option, 1, true), command .. " " .. option)
-      end
+    for _, pair in ipairs(options_of_all()) do
+      assert.truthy(manual:find(pair[1], 1, true), pair[1])
+      assert.truthy(manual:find(pair[2], 1, true), pair[1] .. " " .. pair[2])
     end
-    assert.is_true(seen > 20)
   end)
 
   it("has status 2 for wrong arguments", function()
