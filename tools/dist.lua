@@ -7,6 +7,11 @@
 
 local folder = assert(arg[1], "usage: dist.lua FOLDER")
 
+if not os.execute "command -v ctags >/dev/null" then
+  io.stderr:write 'make dist needs ctags (Universal Ctags): make deps SETS="build check"\n'
+  os.exit(false)
+end
+
 local function read(path)
   local file = assert(io.open(path, "rb"))
   local text = file:read "a"

@@ -4,6 +4,12 @@
 set -euo pipefail
 
 folder=$1 src=$1/src
+for needed in lua5.4 ldoc nroff; do
+  command -v "$needed" >/dev/null || {
+    echo "make doc needs $needed: make deps SETS=\"build check\"" >&2
+    exit 1
+  }
+done
 rm -rf "$folder"
 mkdir -p "$src/lua"
 
