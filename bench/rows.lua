@@ -45,7 +45,7 @@ local rows = {
 local head
 local function row(name, unit, figure, goal, subjects, options)
   if name:find("... ", 1, true) ~= 1 then head = name end
-  local entry = { name = name, whole = name == head and name or head .. ": " .. name:sub(5), unit = unit,
+  local entry = { name = name, head = head, whole = name == head and name or head .. ": " .. name:sub(5), unit = unit,
     figure = figure, goal = goal, subjects = subjects, larger = unit == "MB/s" }
   for key, value in pairs(options or {}) do entry[key] = value end
   rows[#rows + 1] = entry

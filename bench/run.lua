@@ -82,6 +82,14 @@ local function measure(row)
 end
 
 local results, met, missed, missing = {}, {}, {}, {}
+local head -- of the rows that were shown last
+
+-- "... in short" only below what it goes on from.
+local function title(row)
+  local short = row.head == head
+  head = row.head
+  return short and row.name or row.whole
+end
 
 -- How far the rounds lie apart, as a share of their median.
 local function spread(list)
@@ -102,7 +110,7 @@ local function show(row, medians, values, faults)
     verdict = short and "UNKNOWN" or row.goal.met(ours, medians) and "met" or "MISSED"
     if verdict == "met" then met[#met + 1] = row else missed[#missed + 1] = row end
   end
-  print(("%-54s %9s %-6s %-8s %s"):format(row.name, ours and number(ours) or "-", row.unit,
+  print(("%-54s %9s %-6s %-8s %s"):format(title(row), ours and number(ours) or "-", row.unit,
     ours and spread(values.xai) or "", row.goal and ("%s %s"):format(verdict or "UNKNOWN", row.goal.text) or ""))
   for _, subject in ipairs(row.subjects) do
     local who = subject[1]
@@ -138,7 +146,7 @@ local function machine()
 end
 
 local function summary(seconds)
-  print(("\n%d goals met, %d missed; medians of %d rounds in turns (where a row takes long, of one), %d min"):format(
+  print(("\n%d goals met, %d missed; medians of rounds in turns: %d, or 1 where a row takes long; %d min"):format(
     #met, #missed, ROUNDS, seconds // 60))
   for _, row in ipairs(missed) do
     print(("  %-8s %s: %s %s, goal %s"):format(row.verdict, row.whole, number(row.ours), row.unit, row.goal.text))
