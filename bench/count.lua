@@ -8,11 +8,12 @@ local xai = require "xai"
 local what, times = arg[1], assert(tonumber(arg[2]))
 local DELTAS, MOST = 64, 120
 
--- No two alike: Lua makes one string of equal ones.
+-- No two alike, for Lua makes one string of equal ones; and the number at the end once more, for LuaJIT finds a text by
+-- its first and last bytes and a few between: by what else is there it would be chance how many texts it compares.
 local DELTA = "event: response.output_text.delta\n" ..
   'data: {"sequence_number":%d,"type":"response.output_text.delta","item_id":' ..
   '"msg_769f3302-64f9-4c72-2b48-860c87fd9b2a","output_index":0,"content_index":0,"delta":" cuisine",' ..
-  '"logprobs":[]}\n\n'
+  '"logprobs":[],"again":%d}\n\n'
 
 local message = '{"id":"msg_769f3302-64f9-4c72-2b48-860c87fd9b2a","type":"message","role":"assistant",' ..
   '"status":"completed","content":[{"type":"output_text","text":"Tides lag the Moon.","annotations":[],"logprobs":[]}]}'
@@ -34,7 +35,7 @@ local function all_deltas(each)
     local block = {}
     for j = 1, DELTAS do
       number = number + 1
-      block[j] = DELTA:format(number)
+      block[j] = DELTA:format(number, number)
     end
     pieces[i] = i <= times and table.concat(block) or nil
   end
