@@ -141,7 +141,7 @@ local function run()
   twenty_streams(grok)
   histogram("time in update, " .. STREAMS .. " streams", meter.samples, { 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5 })
   histogram("time of a frame, drawing included, last round", frame_times, { 1, 2, 4, 8, 12, 16.7, 33.3 })
-  local note = "p99 of the time in update %.3f ms, with %d streams, of %d frames"
+  local note = "p99 of the time in update %.3f ms, with %d streams of a word each 30 ms, of %d frames"
   return meters.report(passed, failed, meter, note:format(meter:percentile(0.99) * 1000, STREAMS, meter.count))
 end
 
