@@ -112,7 +112,8 @@ typedef struct lot {
   int most;  /* pieces, at most                        */
   int count; /* of them in the table                   */
   size_t bytes;
-  xai_str name; /* of the piece before; the string itself is on the stack */
+  uint64_t place; /* of the piece before, and its name */
+  xai_str name;
   enum { LOT_DRAINED, LOT_FULL, LOT_TURN } end;
 } lot;
 
@@ -128,40 +129,47 @@ static uint64_t place_of(const xai_event *event) {
   return ((uint64_t)event->content_index << 17 | (uint64_t)event->output_index) << 3 | (unsigned)event->type;
 }
 
-/* The names of neighbours are mostly the same: lot name -> lot name */
-static void renew_name(lua_State *L, lot *it, xai_str name) {
-  bool same = name.len == it->name.len && memcmp(name.ptr, it->name.ptr, name.len) == 0;
-  if (same && it->count > 0) return;
-  it->name = (xai_str){NULL, 0};
-  lua_pop(L, 1);
+/* Neighbours mostly have the same place and name, and these are not said again. */
+static void add_place(lua_State *L, lot *it, int at, xai_str name) {
+  uint64_t place = place_of(&it->self->event);
+  bool same = place == it->place && name.len == it->name.len && memcmp(name.ptr, it->name.ptr, name.len) == 0;
+  if (it->count > 0 && same) {
+    lua_pushboolean(L, 0);
+    lua_rawseti(L, -2, at + 1);
+    lua_pushboolean(L, 0);
+    lua_rawseti(L, -2, at + 2);
+    return;
+  }
   lua_pushlstring(L, name.ptr, name.len);
-  it->name.ptr = lua_tolstring(L, -1, &it->name.len);
+  const char *kept = lua_tostring(L, -1); /* as long as it stays in the lot */
+  lua_rawseti(L, -2, at + 2);
+  lxai_push_whole(L, place);
+  lua_rawseti(L, -2, at + 1);
+  it->place = place;
+  it->name = (xai_str){kept, name.len};
 }
 
-/* lot name -> lot name */
+/* With the lot on top. */
 static void add_piece(lua_State *L, lot *it) {
   const xai_event *event = &it->self->event;
   int at = it->count * LOT_SLOTS;
-  renew_name(L, it, or_empty(event->name));
-  lxai_push_whole(L, place_of(event));
-  lua_rawseti(L, -3, at + 1);
-  lua_pushvalue(L, -1);
-  lua_rawseti(L, -3, at + 2);
-  if (event->type == XAI_EVENT_API) lua_pushboolean(L, 0);
+  add_place(L, it, at, or_empty(event->name));
+  if (event->type == XAI_EVENT_API) lua_pushnil(L);
   else lxai_push_str(L, event->text);
-  lua_rawseti(L, -3, at + 3);
+  lua_rawseti(L, -2, at + 3);
   lxai_push_str(L, event->data);
-  lua_rawseti(L, -3, at + 4);
+  lua_rawseti(L, -2, at + 4);
   it->bytes += event->text.len + event->data.len;
   it->count++;
   it->self->owes = false;
 }
 
-/* lot name -> lot name: pieces until there are no more, or the lot is full, or another event's turn has come */
+/* With the lot on top: pieces until there are no more, or the lot is full, or another event's turn has come */
 static void fill(lua_State *L, lot *it) {
   while (it->end == LOT_DRAINED && has_next(it)) {
     if (!is_piece(&it->self->event)) {
-      it->end = LOT_TURN;
+      bool later = it->self->event.type == XAI_EVENT_RETRY && it->count > 0; /* a retry comes alone */
+      it->end = later ? LOT_FULL : LOT_TURN;
       return;
     }
     add_piece(L, it);
@@ -175,7 +183,6 @@ static int push_lot(lua_State *L, int ctx, const void *lent) {
   lot *it = (lot *)(uintptr_t)lent;
   const xai_event *event = &it->self->event;
   lua_settop(L, 3);
-  lua_pushliteral(L, ""); /* ... lot name */
   fill(L, it);
   lua_pushinteger(L, it->count);
   lua_pushstring(L, it->end == LOT_TURN ? event_words[event->type] : ends[it->end]);
@@ -186,7 +193,8 @@ static int push_lot(lua_State *L, int ctx, const void *lent) {
 }
 
 /* handle:take(id, lot, most) -> count, word, ...: what the call has, in the order it came. The table `lot` gets its
- * pieces, `count` of them, each in four slots: place, name, text (false: it has none), data. The word says what follows:
+ * pieces, `count` of them, each in four slots: place, name (both false: those of the piece before), text (nil: it has
+ * none), data. The word says what follows:
  * "rest": nothing for now; "more": there may be more at once; "retry" and "end": that event, with what next() gives after
  * the word; "owed": first take another call's event by next(). */
 static int client_take(lua_State *L) {

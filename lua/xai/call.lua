@@ -13,7 +13,6 @@ local responses = require "xai.response"
 
 -- How many events of a stream wait here while its reader is busy elsewhere; more stay on the network.
 local QUEUE_LIMIT = 256
-local SLOTS = events.SLOTS
 local none = {} -- the series before the first event, and the queue that nobody waits for
 
 --- @class xai.Call
@@ -38,8 +37,8 @@ local function hold(self, on)
 end
 
 local function enqueue(self, event)
+  self.queue[self.last + 1] = event
   self.last = self.last + 1
-  self.queue[self.last] = event
   local may_hold = self.ends_wanted == 0 and not self.announced and self.link:may_hold()
   if may_hold and queued(self) >= self.room then hold(self, true) end
 end
@@ -56,9 +55,11 @@ end
 -- ------------------------------------------------------------------ lots
 
 local spare, MOST_SPARE = {}, 8 -- lots that nobody uses
+local LARGE = 65536             -- bytes: an event of so many ends its lot, and is not kept there
 
-local function give_back(lot)
-  if #spare < MOST_SPARE then spare[#spare + 1] = lot end
+local function give_back(lot, count)
+  local last = lot[count]
+  if #spare < MOST_SPARE and not (last and #last.raw >= LARGE) then spare[#spare + 1] = lot end
 end
 
 local function take_spare()
@@ -73,39 +74,39 @@ local function note(self, event)
   if is_text then self.pieces[#self.pieces + 1] = event.text end
 end
 
-local function unpack_lot(self, lot, stop)
-  for at = 0, stop - 1, SLOTS do
-    local event = events.at_slot(lot, at, self.series)
-    self.series = getmetatable(event)
-    if self.pieces then note(self, event) end
-    enqueue(self, event)
+--- Take over what was fetched: `packed_count` events in the lot `packed`. What memory lacks for comes the next time.
+function Call:unpack()
+  local lot, count = self.packed, self.packed_count
+  self.series = events.unpack_lot(lot, count, self.series)
+  if self.at == self.stop and not self.queue[self.first] and not self.pieces then
+    if self.lot then give_back(self.lot, self.stop) end
+    self.lot, self.at, self.stop = lot, 0, count
+  else
+    while self.packed_at < count do
+      local event = lot[self.packed_at + 1]
+      enqueue(self, event)
+      self.packed_at = self.packed_at + 1
+      if self.pieces then note(self, event) end
+    end
+    give_back(lot, count)
   end
-end
-
---- Events have been fetched: `count` of them in the lot.
-function Call:got(lot, count)
-  local stop = count * SLOTS
-  if self.pieces or self.at < self.stop or self.queue[self.first] then
-    unpack_lot(self, lot, stop)
-    return give_back(lot)
-  end
-  if self.lot then give_back(self.lot) end
-  self.lot, self.at, self.stop = lot, 0, stop
+  self.packed, self.packed_at = false, 0
 end
 
 local function drop_lot(self)
-  if self.lot then give_back(self.lot) end
-  self.lot, self.at, self.stop = nil, 0, 0
+  if self.lot then give_back(self.lot, self.stop) end
+  self.lot, self.at, self.stop = false, 0, 0
 end
 
 local function fetch(self)
+  if self.packed then return self:unpack() end
   self.link:fetch(self, take_spare())
   if self.room_line then loop.wake(self.room_line) end
 end
 
 --- Fetch all that is there.
 function Call:gather()
-  while self.ready do fetch(self) end
+  while self.ready or self.packed do fetch(self) end
 end
 
 local function choose_way(self)
@@ -131,7 +132,7 @@ function Call:take_event(kind, text, name, raw, output_index, content_index)
 end
 
 local function is_moving(self)
-  return self.done or self.ready or self.queue[self.first] ~= nil
+  return self.done or self.ready or self.packed or self.queue[self.first] ~= nil
 end
 
 -- The lot is used up; `read` takes from one that is not.
@@ -140,7 +141,9 @@ local function advance(self, read)
     if self.at < self.stop then return read() end
     local event = shift(self)
     if event then return event end
-    if self.ready then
+    if self.packed then
+      self:unpack()
+    elseif self.ready then
       if not loop.rest() then fetch(self) end
     else
       drop_lot(self)
@@ -157,16 +160,12 @@ function Call:events(owner)
   self.reading = true
   hold(self, false)
   choose_way(self)
-  local function read() -- as events.at_slot, in one piece: nothing runs as often
-    local at, series = self.at, self.series
-    if at >= self.stop then return (advance(owner.call, read)) end -- no tail call, which would forget us
-    self.at = at + SLOTS
-    local lot = self.lot
-    if lot[at + 1] ~= series.place or lot[at + 2] ~= series.name then
-      series = events.series_of(lot[at + 1], lot[at + 2])
-      self.series = series
-    end
-    return setmetatable({ type = series.type, text = lot[at + 3] or nil, raw = lot[at + 4] }, series)
+  local function read()
+    local at = self.at
+    if at == self.stop then return (advance(owner.call, read)) end -- no tail call, which would forget us
+    at = at + 1
+    self.at = at
+    return self.lot[at]
   end
   return read
 end
@@ -175,6 +174,7 @@ end
 function Call:discard()
   self.keep = false
   self.queue, self.first, self.last = none, 1, 0
+  self.packed, self.packed_at = false, 0
   drop_lot(self)
   choose_way(self)
   hold(self, false)
@@ -385,14 +385,16 @@ local function new(link, id, request, traits)
     reading = false,                   -- somebody iterates over the events
     announced = false,                 -- ... and fetches them
     ready = false,                     -- the core has some to fetch
-    at = 0, stop = 0,                  -- the lot's events not yet taken: behind slot `at`, up to slot `stop`
+    packed = false,                    -- a lot that was fetched and holds no events yet, and the next two with it
+    packed_count = 0, packed_at = 0,
+    lot = false, at = 0, stop = 0,     -- the lot being read, how many of its events are taken, and how many there are
     series = none,                     -- of the last event
     queue = traits.keep and {} or none, first = 1, last = 0, -- events that came by themselves, not yet taken
     room = QUEUE_LIMIT,                -- with so many of them it is held
     held = false,
     ends_wanted = 0,                   -- how many wait for its end
     done = false,
-    -- nil at first: lot, those fetched; waiters, of the loop; holder, the stream whose end is waited for; pieces, of
+    -- nil at first: waiters, of the loop; holder, the stream whose end is waited for; pieces, of
     -- the text, where somebody reads it along; asked, where the client's on_end wants to know; when it has ended:
     -- whole_text, value, err, fault (what on_end raised), and of the last answer status, headers, request_id, attempts;
     -- where a host carries it: see xai.carrier

@@ -1,10 +1,13 @@
 --- Events as programs see them, and the lots in which the core hands them out.
 -- SPDX-License-Identifier: MIT
 --
--- A lot is a table that holds events one after another, each in SLOTS slots: its place, its name, its text (false: it
--- has none) and the API's JSON. Kind, name and place in the answer are mostly those of the event before, so they lie in
--- a *series*, one table for all such neighbours, and an event is three fields and that series for its metatable.
+-- A lot is a table that holds events one after another. The core puts four slots there for each: its place and its name
+-- (false: those of the event before), its text (nil: it has none) and the API's JSON. Kind, name
+-- and place in the answer are mostly the same for a while: they lie in a *series*, one table for all such neighbours,
+-- and an event is three fields and that series for its metatable.
 local core = require "xai.core"
+
+local setmetatable = setmetatable -- asked for with every event
 
 --- @class xai.Event
 --- @field type string            "text", "reasoning", "refusal", "arguments", "api" or "retry"
@@ -18,7 +21,6 @@ local core = require "xai.core"
 --- @field attempt table?         retry: the attempt that failed
 --- @field error xai.Error?       retry: why
 
-local SLOTS = 4
 local KINDS, INDICES = 8, 131072 -- values in a place's lowest part, and in the middle one; see lua/c/lxai_event.c
 
 local kinds = { [0] = "text", "reasoning", "refusal", "arguments", "api" }
@@ -45,18 +47,32 @@ local function series_of(place, name)
   }
 end
 
---- The event behind a slot of a lot.
+--- Turn what the core put into a lot into events, in the same table. Where memory runs out in the middle it may be
+--- called again, and goes on.
 --- @param lot table
---- @param at integer     the slots before it
+--- @param count integer  events in it
 --- @param series table   of the event before it
---- @return xai.Event event  whose metatable is its series
-local function at_slot(lot, at, series)
-  local place, name = lot[at + 1], lot[at + 2]
-  if place ~= series.place or name ~= series.name then series = series_of(place, name) end
-  return setmetatable({ type = series.type, text = lot[at + 3] or nil, raw = lot[at + 4] }, series)
+--- @return table series  of its last event
+local function unpack_lot(lot, count, series)
+  local first = 1
+  while first <= count and type(lot[first]) == "table" do
+    series = getmetatable(lot[first])
+    first = first + 1
+  end
+  local kind, from = series.type, 4 * (first - 1)
+  for i = first, count do -- the slots of an event are never before its own place
+    local place = lot[from + 1]
+    if place and (place ~= series.place or lot[from + 2] ~= series.name) then
+      series = series_of(place, lot[from + 2])
+      kind = series.type
+    end
+    lot[i] = setmetatable({ type = kind, text = lot[from + 3], raw = lot[from + 4] }, series)
+    from = from + 4
+  end
+  return series
 end
 
---- The same of an event that the core gave alone.
+--- An event that the core gave alone; its metatable is its series.
 --- @return xai.Event
 local function single(series, kind, text, name, raw, output_index, content_index)
   local place = (content_index * INDICES + output_index) * KINDS + number_of[kind]
@@ -64,4 +80,4 @@ local function single(series, kind, text, name, raw, output_index, content_index
   return setmetatable({ type = kind, text = kind ~= "api" and text or nil, raw = raw }, series)
 end
 
-return { SLOTS = SLOTS, at_slot = at_slot, single = single, series_of = series_of }
+return { unpack_lot = unpack_lot, single = single }

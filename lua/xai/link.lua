@@ -55,10 +55,11 @@ local function next_event(self)
 end
 
 local function fetched(self, call, lot, count, word, ...)
-  call:got(lot, count)
+  call.packed, call.packed_count = count > 0 and lot, count
   if word == "rest" then call.ready = false
   elseif word == "owed" then next_event(self)
   elseif word ~= "more" then route(self, call.id, word, ...) end
+  if call.packed then call:unpack() end
 end
 
 --- Fetch events of a call that has some, into a lot that is the call's from then on.
