@@ -10,6 +10,8 @@
 
 #include "xai_share.h"
 
+#pragma GCC visibility push(hidden)
+
 enum { XAI_BUDGET_NAME = 64 };
 
 typedef struct xai_spend {
@@ -51,5 +53,7 @@ void xai__spend_leave(xai_spend *self, const xai_spend_booking *booking);
 xai_code xai__spend_state(xai_spend *self, xai_budget_state *out);
 /* XAI_ERR_SPENT in words: what is left, and what was needed. */
 void xai__spend_tell(xai_spend *self, uint64_t most, xai_error *err);
+
+#pragma GCC visibility pop
 
 #endif
