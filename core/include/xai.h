@@ -553,14 +553,14 @@ typedef struct xai_log {
  * name with all below it, an address or a network (10.0.0.0/8), names and addresses with a port or without, "*". */
 /* Limits shared through a file. Those of the same model hold for all clients together, in every span of a second or a
  * minute as seen on one clock: CLOCK_MONOTONIC, or the one that all of them hand in (the two kinds do not mix:
- * XAI_ERR_FILE). Nine tenths of a limit can be used for long, and one tenth comes at once. A client that names another
+ * XAI_ERR_FILE). Of a limit of requests nine tenths can be used for long, of one of tokens three quarters, and the rest
+ * comes at once; a call that needs more than that rest waits for a pause of the others. A client that names another
  * limit than the others keeps to its own and uses up the common one at its own rate, so that together they never exceed
  * the larger. What a 429 teaches stays with the client that met it. Attempts at once are places that the system takes
- * back when a process dies (locks of open file descriptions: Linux, 1,024 at most). Lines are each client's own: who has
- * waited longest in one does not pass those of another. Counts of a moment before a restart of the machine do no harm.
- * The file lies on a local file system and is not cut or removed while in use: calls then fail with XAI_ERR_FILE. A
- * process that goes on after fork() without exec() keeps its parent's places until it frees its copy of the client.
- * Source: faults.md F76. */
+ * back when a process dies (locks of open file descriptions: Linux, 1,024 at most); one that it forked keeps them alive
+ * until it frees its copy of the client or becomes another program. Lines are each client's own: who has waited longest
+ * in one does not pass those of another. Counts of before a restart of the machine do no harm. The file lies on a local
+ * file system and is not cut or removed while in use: calls then fail with XAI_ERR_FILE. Source: faults.md F76. */
 typedef struct xai_config {
   size_t size;            /* stamped by XAI_CONFIG_INIT                                             */
   const char *api_key;    /* copied, see xai_client_set_key. NULL: no Authorization header is sent  */

@@ -146,13 +146,23 @@ void xai__lane_book(xai_lane *lane, xai_booking *booking, uint64_t now, bool fro
 /* ---- what is shared */
 
 /* The clients that wait for the same do not come back together. Nobody tells when a place is free. */
-bool xai__lane_take_shared(xai_lane *lane, xai_booking *booking, uint64_t now, uint64_t *random) {
-  if (lane->pool == NULL || xai__pool_take(lane->pool, &booking->pool, now, booking->tokens, random))
-    return true;
+static void wait_for_shared(xai_lane *lane, const xai_booking *booking, uint64_t now, uint64_t *random) {
   uint64_t at = later(now + 1, xai__pool_free_at(lane->pool, now, booking->tokens));
   uint64_t jitter = lane->pool->is_crowded ? CROWD_LOOK_MS : (at - now) / 8 + 2;
   lane->shared_at = lane->pool->is_crowded ? 0 : at;
   lane->shared_until = at + ((xai__random(random) * jitter) >> 32);
+}
+
+bool xai__lane_prepare_shared(xai_lane *lane, xai_booking *booking, uint64_t now, uint64_t *random) {
+  if (lane->pool == NULL) return true;
+  if (xai__pool_prepare(lane->pool, &booking->pool, now, booking->tokens, random)) return true;
+  wait_for_shared(lane, booking, now, random);
+  return false;
+}
+
+bool xai__lane_take_shared(xai_lane *lane, xai_booking *booking, uint64_t now) {
+  if (lane->pool == NULL || xai__pool_take(lane->pool, &booking->pool, now, booking->tokens)) return true;
+  lane->shared_until = now + 1;
   return false;
 }
 

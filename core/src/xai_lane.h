@@ -98,9 +98,11 @@ uint64_t xai__lane_soonest(xai_lane *lane, uint64_t now, uint64_t count, uint64_
 /* The lane is shut: may this one pass all the same? The next one must wait. */
 bool xai__lane_passes_as_probe(xai_lane *lane, uint64_t now, uint64_t *random);
 
-/* Does what it shares with other clients let one pass with the booking's tokens? Then that is taken, and it goes or is
- * given back; else the lane is not ready until it may. */
-bool xai__lane_take_shared(xai_lane *lane, xai_booking *booking, uint64_t now, uint64_t *random);
+/* Does what it shares with other clients let one pass with the booking's tokens? Then take() or give() follows; else the
+ * lane is not ready until it may. */
+bool xai__lane_prepare_shared(xai_lane *lane, xai_booking *booking, uint64_t now, uint64_t *random);
+/* It is taken, and goes or is given back; or (false) somebody else was quicker. */
+bool xai__lane_take_shared(xai_lane *lane, xai_booking *booking, uint64_t now);
 void xai__lane_give_shared(xai_lane *lane, xai_booking *booking, uint64_t now);
 /* One goes; its `tokens` and `guess` are set. */
 void xai__lane_book(xai_lane *lane, xai_booking *booking, uint64_t now, bool from_line, uint64_t *random);

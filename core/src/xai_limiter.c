@@ -114,10 +114,14 @@ static uint64_t soonest(xai_limiter *self, xai_lane *lane, uint64_t now, uint64_
 
 /* What other clients share in, of the lane and of all, lets it pass, too: this is taken last, right before it goes. */
 static bool shared_limits_pass(xai_limiter *self, xai_ticket *ticket, uint64_t now, uint64_t *random) {
+  xai_lane *lane = ticket->lane;
   ticket->all = ticket->own;
-  if (!xai__lane_take_shared(ticket->lane, &ticket->own, now, random)) return false;
-  if (xai__lane_take_shared(&self->all, &ticket->all, now, random)) return true;
-  xai__lane_give_shared(ticket->lane, &ticket->own, now);
+  if (!xai__lane_prepare_shared(lane, &ticket->own, now, random)) return false;
+  if (xai__lane_prepare_shared(&self->all, &ticket->all, now, random) &&
+      xai__lane_take_shared(lane, &ticket->own, now) && xai__lane_take_shared(&self->all, &ticket->all, now))
+    return true;
+  xai__lane_give_shared(lane, &ticket->own, now);
+  xai__lane_give_shared(&self->all, &ticket->all, now);
   return false;
 }
 

@@ -4,7 +4,8 @@
 
 #include "xai_backoff.h"
 
-enum { SECOND_MS = 1000, MINUTE_MS = 60000 };
+/* What may come at once: of tokens more, for one call takes many of them. */
+enum { SECOND_MS = 1000, MINUTE_MS = 60000, REQUESTS_BURST = 10, TOKENS_BURST = 4 };
 
 static xai_code fail_full(xai_error *err) {
   return xai__fail(err, XAI_ERR_FILE, "the shared file is full: %d counters are in it", XAI_SHARE_COUNTERS);
@@ -13,9 +14,9 @@ static xai_code fail_full(xai_error *err) {
 /* ---- life */
 
 static bool add_quota(const xai_pool *self, xai_quota *quota, const char *kind, xai_str model, uint64_t limit,
-                      uint32_t span_ms) {
+                      uint32_t span_ms, unsigned burst_part) {
   xai_counter *counter = limit > 0 ? xai__share_counter(self->share, kind, model) : NULL;
-  xai__quota_init(quota, counter, limit, span_ms);
+  xai__quota_init(quota, counter, limit, span_ms, burst_part);
   return limit == 0 || counter != NULL;
 }
 
@@ -33,9 +34,10 @@ static xai_code add_places(xai_pool *self, xai_str model, uint32_t count, xai_er
 xai_code xai__pool_init(xai_pool *self, const xai_share *share, xai_str model, const xai_rate *rate,
                         xai_error *err) {
   *self = (xai_pool){.share = share};
-  bool fits = add_quota(self, &self->second, "second", model, rate->requests_per_second, SECOND_MS) &&
-              add_quota(self, &self->minute, "minute", model, rate->requests_per_minute, MINUTE_MS) &&
-              add_quota(self, &self->tokens, "tokens", model, rate->tokens_per_minute, MINUTE_MS);
+  bool fits =
+    add_quota(self, &self->second, "second", model, rate->requests_per_second, SECOND_MS, REQUESTS_BURST) &&
+    add_quota(self, &self->minute, "minute", model, rate->requests_per_minute, MINUTE_MS, REQUESTS_BURST) &&
+    add_quota(self, &self->tokens, "tokens", model, rate->tokens_per_minute, MINUTE_MS, TOKENS_BURST);
   return fits ? add_places(self, model, rate->concurrent, err) : fail_full(err);
 }
 
@@ -86,23 +88,30 @@ static bool take_quotas(const xai_pool *self, xai_pool_booking *booking, uint64_
   return false;
 }
 
-bool xai__pool_take(xai_pool *self, xai_pool_booking *booking, uint64_t now, uint64_t tokens,
-                    uint64_t *random) {
+bool xai__pool_prepare(xai_pool *self, xai_pool_booking *booking, uint64_t now, uint64_t tokens,
+                       uint64_t *random) {
+  *booking = (xai_pool_booking){0};
   self->is_crowded = false;
   if (xai__pool_free_at(self, now, tokens) > now) return false;
-  uint32_t place = self->places != NULL ? take_place(self, random) : 0;
-  self->is_crowded = self->places != NULL && place == 0;
-  if (self->is_crowded) return false;
+  if (self->places == NULL) return true;
+  booking->place = take_place(self, random);
+  self->is_crowded = booking->place == 0;
+  return !self->is_crowded;
+}
+
+bool xai__pool_take(xai_pool *self, xai_pool_booking *booking, uint64_t now, uint64_t tokens) {
   booking->is_taken = take_quotas(self, booking, now, tokens);
-  booking->place = place;
-  if (!booking->is_taken) leave_place(self, place);
-  return booking->is_taken;
+  if (booking->is_taken) return true;
+  leave_place(self, booking->place);
+  *booking = (xai_pool_booking){0};
+  return false;
 }
 
 void xai__pool_settle(xai_pool *self, xai_pool_booking *booking, uint64_t now, uint64_t tokens,
                       bool is_sent) {
-  if (!booking->is_taken) return;
   leave_place(self, booking->place);
+  booking->place = 0;
+  if (!booking->is_taken) return;
   xai__quota_correct(&self->tokens, &booking->tokens, now, is_sent ? tokens : 0);
   if (!is_sent) {
     xai__quota_correct(&self->second, &booking->second, now, 0);

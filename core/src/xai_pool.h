@@ -19,7 +19,7 @@ typedef struct xai_pool {
 
 /* What one attempt has taken of it. */
 typedef struct xai_pool_booking {
-  bool is_taken;
+  bool is_taken;  /* of the three quotas    */
   uint32_t place; /* of ours, from 1 on; 0: none */
   xai_quota_booking second, minute, tokens;
 } xai_pool_booking;
@@ -30,9 +30,13 @@ xai_code xai__pool_init(xai_pool *self, const xai_share *share, xai_str model, c
                         xai_error *err);
 /* When one with so many tokens can pass, from what is known now and but for a place; `now`: at once. */
 uint64_t xai__pool_free_at(const xai_pool *self, uint64_t now, uint64_t tokens);
-/* It passes, and a place is taken; or (false) it cannot yet, and nothing has changed. */
-bool xai__pool_take(xai_pool *self, xai_pool_booking *booking, uint64_t now, uint64_t tokens,
-                    uint64_t *random);
+/* Takes a place for it, and looks whether the rest would let it pass; or (false) it cannot yet, and nothing has changed.
+ * Either take() follows or settle(). To take and give back again is no remedy for not having looked: it costs others the
+ * time that was saved up for large ones. */
+bool xai__pool_prepare(xai_pool *self, xai_pool_booking *booking, uint64_t now, uint64_t tokens,
+                       uint64_t *random);
+/* It passes; or (false) somebody else was quicker, and nothing is taken any more. */
+bool xai__pool_take(xai_pool *self, xai_pool_booking *booking, uint64_t now, uint64_t tokens);
 /* It is over: its place is free, it used so many tokens, and (not sent) it never was. Nothing if nothing is booked. */
 void xai__pool_settle(xai_pool *self, xai_pool_booking *booking, uint64_t now, uint64_t tokens, bool is_sent);
 

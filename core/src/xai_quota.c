@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "xai_quota.h"
 
-enum { UNIT_BITS = 20, COUNT_BITS = 26, BURST_PART = 10, DEBT_SPANS = 2, BELIEVED_SPANS = 3 };
+enum { UNIT_BITS = 20, COUNT_BITS = 26, DEBT_SPANS = 2, BELIEVED_SPANS = 3 };
 
 static const uint64_t latest = (UINT64_C(1) << 43) - 1; /* moment that fits, in ms: of some 280 years */
 
@@ -21,11 +21,12 @@ static uint64_t cost(const xai_quota *self, uint64_t count) {
   return (n * units(self->span_ms) + self->rate - 1) / self->rate;
 }
 
-void xai__quota_init(xai_quota *self, xai_counter *counter, uint64_t limit, uint32_t span_ms) {
+void xai__quota_init(xai_quota *self, xai_counter *counter, uint64_t limit, uint32_t span_ms,
+                     unsigned burst_part) {
   *self = (xai_quota){.counter = limit > 0 ? counter : NULL, .limit = limit, .span_ms = span_ms};
   if (limit == 0) return;
   while (limit >> self->shift >= UINT64_C(1) << COUNT_BITS) self->shift++;
-  uint64_t whole = limit >> self->shift, burst = 1 + whole / BURST_PART;
+  uint64_t whole = limit >> self->shift, burst = 1 + whole / burst_part;
   self->rate = whole - burst + 1;
   self->slack = burst * units(span_ms) / self->rate;
 }

@@ -50,7 +50,7 @@ static void greedy_clients_get_the_limit_and_no_more(void) {
   for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
     xai_counter counter = {0};
     xai_quota q;
-    xai__quota_init(&q, &counter, limits[i], MINUTE);
+    xai__quota_init(&q, &counter, limits[i], MINUTE, 10);
     begin();
     uint64_t now = 777;
     for (; now < 777 + 10 * MINUTE; now += 1 + now % 7)
@@ -64,7 +64,7 @@ static void greedy_clients_get_the_limit_and_no_more(void) {
 static void the_moment_it_names_is_the_first_at_which_one_passes(void) {
   xai_counter counter = {0};
   xai_quota q;
-  xai__quota_init(&q, &counter, 480, MINUTE);
+  xai__quota_init(&q, &counter, 480, MINUTE, 10);
   uint64_t now = 5000;
   for (int i = 0; i < 2000; i++) {
     uint64_t at = xai__quota_free_at(&q, now, 1);
@@ -77,7 +77,7 @@ static void the_moment_it_names_is_the_first_at_which_one_passes(void) {
 
 static void no_limit_holds_nobody_up(void) {
   xai_quota q;
-  xai__quota_init(&q, NULL, 0, MINUTE);
+  xai__quota_init(&q, NULL, 0, MINUTE, 10);
   CHECK_INT(xai__quota_free_at(&q, 5, 1000), 5);
   CHECK(takes(&q, 5, UINT64_MAX));
   xai_quota_booking booking;
@@ -88,7 +88,7 @@ static void no_limit_holds_nobody_up(void) {
 static void one_larger_than_the_limit_goes_alone(void) {
   xai_counter counter = {0};
   xai_quota q;
-  xai__quota_init(&q, &counter, 1000, MINUTE);
+  xai__quota_init(&q, &counter, 1000, MINUTE, 10);
   CHECK(takes(&q, 9000, 5000));
   CHECK(!takes(&q, 9000 + MINUTE - 6000, 5000));
   CHECK_INT(xai__quota_free_at(&q, 9000, 5000) > 9000 + MINUTE - 6000, true);
@@ -100,7 +100,7 @@ static void huge_limits_are_reckoned_without_overflow(void) {
   for (size_t i = 0; i < 4; i++) {
     xai_counter counter = {0};
     xai_quota q;
-    xai__quota_init(&q, &counter, limits[i], MINUTE);
+    xai__quota_init(&q, &counter, limits[i], MINUTE, 10);
     uint64_t got = 0, piece = limits[i] / 50;
     for (uint64_t now = 1000; now < 1000 + MINUTE; now += 100)
       while (got < limits[i] - piece && takes(&q, now, piece)) got += piece;
@@ -115,7 +115,7 @@ static void what_was_not_used_is_given_back(void) {
   xai_counter counter = {0};
   xai_quota q;
   xai_quota_booking first, second;
-  xai__quota_init(&q, &counter, 1000, MINUTE);
+  xai__quota_init(&q, &counter, 1000, MINUTE, 10);
   CHECK(xai__quota_take(&q, &first, 5000, 1000));
   CHECK(!takes(&q, 6000, 100));
   xai__quota_correct(&q, &first, 6000, 10);
@@ -129,7 +129,7 @@ static void what_nobody_could_use_is_not_given_back(void) {
   xai_counter counter = {0};
   xai_quota q;
   xai_quota_booking old;
-  xai__quota_init(&q, &counter, 100, MINUTE);
+  xai__quota_init(&q, &counter, 100, MINUTE, 10);
   CHECK(xai__quota_take(&q, &old, 5000, 100));
   uint64_t now = 5000 + 3 * MINUTE;
   CHECK(takes(&q, now, 100));
@@ -142,7 +142,7 @@ static void one_that_passed_late_is_not_moved_into_the_past(void) {
   xai_counter counter = {0};
   xai_quota q;
   xai_quota_booking first, second;
-  xai__quota_init(&q, &counter, 100, MINUTE);
+  xai__quota_init(&q, &counter, 100, MINUTE, 10);
   CHECK(xai__quota_take(&q, &first, 5000, 80));
   CHECK(xai__quota_take(&q, &second, 58000, 10));
   xai__quota_correct(&q, &first, 59000, 0);
@@ -156,7 +156,7 @@ static void ends_move_when_earlier_ones_are_given_back(void) {
   xai_counter counter = {0};
   xai_quota q;
   xai_quota_booking b[10];
-  xai__quota_init(&q, &counter, 100, MINUTE);
+  xai__quota_init(&q, &counter, 100, MINUTE, 10);
   begin();
   for (int i = 0; i < 10; i++) CHECK(xai__quota_take(&q, &b[i], 5000, 1));
   for (int i = 0; i < 5; i++) xai__quota_correct(&q, &b[i], 5000, 0);
@@ -173,7 +173,7 @@ static void a_claim_that_was_never_done_is_made_good_by_a_pause(void) {
   xai_counter counter = {0};
   xai_quota q;
   xai_quota_booking b;
-  xai__quota_init(&q, &counter, 100, MINUTE);
+  xai__quota_init(&q, &counter, 100, MINUTE, 10);
   CHECK(xai__quota_take(&q, &b, 5000, 50));
   atomic_store(&counter.claimed, UINT64_C(40000) << 20); /* killed in between */
   xai__quota_correct(&q, &b, 5000, 0);
@@ -188,7 +188,7 @@ static void what_was_used_beyond_is_a_debt_that_ends(void) {
   xai_counter counter = {0};
   xai_quota q;
   xai_quota_booking b;
-  xai__quota_init(&q, &counter, 100, MINUTE);
+  xai__quota_init(&q, &counter, 100, MINUTE, 10);
   CHECK(xai__quota_take(&q, &b, 5000, 1));
   xai__quota_correct(&q, &b, 5000, 80);
   CHECK(!takes(&q, 5000 + 40000, 40));
@@ -203,7 +203,7 @@ static void moments_of_another_clock_block_nobody(void) {
   for (size_t i = 0; i < 3; i++) {
     xai_counter counter = {.value = nonsense[i], .claimed = nonsense[i]};
     xai_quota q;
-    xai__quota_init(&q, &counter, 60, MINUTE);
+    xai__quota_init(&q, &counter, 60, MINUTE, 10);
     CHECK_INT(xai__quota_free_at(&q, 1000, 1), 1000);
     CHECK(takes(&q, 1000, 1)); /* a machine that was started a second ago */
     begin();
@@ -217,8 +217,8 @@ static void moments_of_another_clock_block_nobody(void) {
 static void two_who_name_different_limits_keep_to_their_own(void) {
   xai_counter counter = {0};
   xai_quota small, large;
-  xai__quota_init(&small, &counter, 50, MINUTE);
-  xai__quota_init(&large, &counter, 100, MINUTE);
+  xai__quota_init(&small, &counter, 50, MINUTE, 10);
+  xai__quota_init(&large, &counter, 100, MINUTE, 10);
   static uint64_t of_small[MOST];
   size_t smalls = 0;
   begin();
@@ -252,7 +252,7 @@ static void interleave(uint64_t seed) {
   xai_quota q;
   static flight flights[FLIGHTS];
   memset(flights, 0, sizeof flights);
-  xai__quota_init(&q, &counter, limit, span);
+  xai__quota_init(&q, &counter, limit, span, 10);
   begin();
   for (int i = 0; i < 20000 && !check_bad; i++) {
     flight *f = &flights[xai__random(&random) % FLIGHTS];
