@@ -32,7 +32,7 @@ local function run(command, round)
   local text, ok = output("timeout 120 " .. with_urls(command))
   local figures = {}
   for name, value in text:gmatch "([%w_]+) (%-?[%d.]+e?[+-]?%d*)\n" do figures[name] = tonumber(value) end
-  if not ok then figures = { fault = (text:match "[^\n]+" or "it failed"):sub(1, 100) } end
+  if not ok then figures = { fault = (text:match "Error[^\n]*" or text:match "[^\n]+" or "it failed"):sub(1, 100) } end
   known[key] = figures
   return figures
 end
@@ -81,7 +81,7 @@ local function measure(row)
   return medians, values, faults
 end
 
-local results, met, missed, missing = {}, {}, {}, {}
+local results, met, missed, unknown, missing = {}, {}, {}, {}, {}
 local head -- of the rows that were shown last
 
 -- "... in short" only below what it goes on from.
@@ -105,13 +105,14 @@ end
 
 local function show(row, medians, values, faults)
   local ours, verdict = medians.xai, nil
-  if row.goal and ours then
-    local short = row.goal.needs and not medians[row.goal.needs]
-    verdict = short and "UNKNOWN" or row.goal.met(ours, medians) and "met" or "MISSED"
-    if verdict == "met" then met[#met + 1] = row else missed[#missed + 1] = row end
+  if row.goal then
+    local known_all = ours and (not row.goal.needs or medians[row.goal.needs])
+    verdict = not known_all and "UNKNOWN" or row.goal.met(ours, medians) and "met" or "MISSED"
+    local list = known_all and (verdict == "met" and met or missed) or unknown
+    list[#list + 1] = row
   end
   print(("%-54s %9s %-6s %-8s %s"):format(title(row), ours and number(ours) or "-", row.unit,
-    ours and spread(values.xai) or "", row.goal and ("%s %s"):format(verdict or "UNKNOWN", row.goal.text) or ""))
+    ours and spread(values.xai) or "", row.goal and verdict .. " " .. row.goal.text or ""))
   for _, subject in ipairs(row.subjects) do
     local who = subject[1]
     if faults[who] then
@@ -146,10 +147,13 @@ local function machine()
 end
 
 local function summary(seconds)
-  print(("\n%d goals met, %d missed; medians of rounds in turns: %d, or 1 where a row takes long; %d min"):format(
-    #met, #missed, ROUNDS, seconds // 60))
+  print(("\n%d goals met, %d missed, %d unknown; medians of rounds in turns: %d, or 1 where a row takes long; %d min")
+    :format(#met, #missed, #unknown, ROUNDS, seconds // 60))
   for _, row in ipairs(missed) do
     print(("  %-8s %s: %s %s, goal %s"):format(row.verdict, row.whole, number(row.ours), row.unit, row.goal.text))
+  end
+  for _, row in ipairs(unknown) do
+    print(("  %-8s %s: goal %s, of what is missing"):format(row.verdict, row.whole, row.goal.text))
   end
   local names = {}
   for who in pairs(missing) do names[#names + 1] = who end

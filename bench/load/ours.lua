@@ -4,8 +4,9 @@
 --   lua ours.lua request BASE COUNT     -> cpu_us (a request), wall_us
 --   lua ours.lua streams BASE STREAMS   -> cpu_us (an event), the text of each delta taken
 --   lua ours.lua tables BASE STREAMS    -> cpu_us (an event), type and text of each taken from its table
---   lua ours.lua slow BASE STREAMS SECONDS -> kib (a stream)
+--   lua ours.lua slow BASE STREAMS SECONDS -> kib (a stream), p50_ms, p99_ms
 --   lua ours.lua first BASE             one answer, and out
+local core = require "xai.core"
 local xai = require "xai"
 
 local what, base, count, seconds = arg[1], arg[2], tonumber(arg[3]), tonumber(arg[4])
@@ -67,6 +68,12 @@ end
 function run.slow()
   local grok, before = client(), nil
   local first, seen = math.floor(count / 10), 0
+  local delays, timed_from = {}, math.huge
+  local function take(text)
+    seen = seen + 1
+    local sent = tonumber(text)
+    if sent > timed_from then delays[#delays + 1] = core.now() * 1e6 - sent end
+  end
   xai.run(function()
     local streams = {}
     local function open(n)
@@ -74,7 +81,7 @@ function run.slow()
         local stream = grok:stream(BODY)
         streams[#streams + 1] = stream
         xai.spawn(function()
-          for event in stream:events() do if event.type == "text" then seen = seen + 1 end end
+          for event in stream:events() do if event.type == "text" then take(event.text) end end
         end)
         if #streams % 50 == 0 then xai.sleep(0.002) end
       end
@@ -85,10 +92,15 @@ function run.slow()
     before = resident_kib()
     open(count - first)
     local from, had = cpu(), seen
+    timed_from = core.now() * 1e6
     xai.sleep(seconds)
+    timed_from = math.huge
     figure("cpu_us", (cpu() - from) / (seen - had))
     collectgarbage()
     figure("kib", (resident_kib() - before) / (count - first))
+    table.sort(delays)
+    figure("p50_ms", delays[math.ceil(#delays * 0.5)] / 1e3)
+    figure("p99_ms", delays[math.ceil(#delays * 0.99)] / 1e3)
     for _, stream in ipairs(streams) do stream:cancel() end
   end)
 end
