@@ -12,7 +12,7 @@ build="gcc:gcc make:make pkg-config:pkg-config libc6-dev libcurl4-openssl-dev li
   lua5.4 liblua5.4-dev lua-argparse luajit2 libluajit2-5.1-dev lua-http"
 tests="g++:g++ lua5.3 liblua5.3-dev lua-busted lua-cjson luarocks libssl-dev locales curl:curl zip:zip unzip:unzip git:git"
 check="clang:clang libclang-rt-dev clang-format:clang-format clang-tidy:clang-tidy llvm:llvm-symbolizer
-  lua-check:luacheck lua-ldoc:ldoc lua-markdown groff-base:nroff valgrind:valgrind lcov:lcov universal-ctags:ctags nodejs:node npm:npm libssl-dev openssl:openssl"
+  lua-check:luacheck lua-ldoc:ldoc lua-discount groff-base:nroff valgrind:valgrind lcov:lcov universal-ctags:ctags nodejs:node npm:npm libssl-dev openssl:openssl"
 # The hosts that `make hosts` runs us in. nginx is used with configurations of our own, never as a service.
 hosts="nginx:nginx libnginx-mod-http-lua openssl:openssl curl:curl neovim:nvim lua-luv lua-cqueues love:love xvfb:Xvfb
   procps:pgrep universal-ctags:ctags"

@@ -46,4 +46,9 @@ done
 } >"$src/config.ld"
 ldoc -q --fatalwarnings -c "$src/config.ld" -d "$folder" "$src/lua"
 lua5.4 tools/doc_links.lua "$folder"
+# LDoc takes another Markdown when this one is missing, and says nothing.
+if ! grep -q '<table' "$folder/guide/README.md.html"; then
+  echo "make doc needs Discount for Lua (Debian: lua-discount): the README's tables are not tables" >&2
+  exit 1
+fi
 echo "$folder/index.html"
