@@ -278,7 +278,6 @@ static xai_code add_attempt(xai_call *call, uint64_t now) {
 xai_code xai__call_started(xai_call *call, uint64_t now) {
   if (add_attempt(call, now) != XAI_OK) return XAI_ERR_NOMEM;
   call->attempt_at = call->last_byte_at = call->last_data_at = now;
-  call->retry_due = false;
   call->events_rested = 0;
   enter(call, CALL_WAITING);
   return XAI_OK;
@@ -392,6 +391,7 @@ static void back_off(xai_call *call, uint64_t now, uint32_t wait_ms) {
   call->waited_ms = wait_ms;
   call->wake_at = now + wait_ms;
   call->retry_due = true;
+  call->retry_of = call->attempt_count - 1;
   enter(call, CALL_BACKOFF);
 }
 
@@ -539,7 +539,7 @@ static xai_code give_retry(xai_call *call, xai_event *event) {
   call->retry_due = false;
   event->type = XAI_EVENT_RETRY;
   event->retry_ms = call->waited_ms;
-  event->attempt = last_attempt(call);
+  event->attempt = &call->attempts[call->retry_of]; /* the next one may run already */
   event->error = why(call);
   return XAI_OK;
 }

@@ -51,6 +51,7 @@ typedef struct xai_call {
   uint32_t waited_ms;     /* backoff before the attempt in flight                */
   uint64_t queued_at;     /* it has been QUEUED since                            */
   bool retry_due;         /* a RETRY event has not been taken                    */
+  size_t retry_of;        /* ... which is of this attempt                        */
   xai_ticket ticket;      /* for the gate                                        */
   xai_outcome outcome;    /* the call's, else that of the attempt that failed last; NONE: there is none */
   const char *reason;     /* the call's, once it has ended; static                */

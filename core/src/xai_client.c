@@ -199,7 +199,7 @@ static void promise_to_look(xai_slot *s) {
   else s->client->look_at_all = true;
 }
 
-static void tell_log(xai_slot *s) {
+void xai__slot_tell_log(xai_slot *s) {
   xai_client *client = s->client;
   if (client->log.fn == NULL) return;
   int64_t wall_s = client->clock.wall_s(client->clock.user);
@@ -217,10 +217,10 @@ static void drop_spent_body(xai_slot *s) {
 
 void xai__slot_refresh(xai_slot *s) {
   xai_client *client = s->client;
-  tell_log(s);
+  xai__slot_tell_log(s);
   if (s->exchange == NULL && xai__call_wants_start(s->call, client->now)) {
     start_attempt(s);
-    tell_log(s);
+    xai__slot_tell_log(s);
   }
   if (s->exchange != NULL && !xai__call_needs_exchange(s->call)) stop_exchange(s);
   if (s->exchange != NULL && xai__call_has_spent_body(s->call)) drop_spent_body(s);

@@ -76,6 +76,8 @@ xai_slot *xai__slot_of(const xai_client *client, xai_call_id id); /* NULL: that 
 xai_slot *xai__slot_take(xai_client *client, xai_error *err);
 void xai__slot_give_back(xai_slot *s);
 
+/* What became of its call since the log was told last. */
+void xai__slot_tell_log(xai_slot *s);
 /* Do what its call wants. */
 void xai__slot_refresh(xai_slot *s);
 /* Into the ready queue, unless it is there or may not be. */

@@ -175,9 +175,21 @@ fail:
   return NULL;
 }
 
+/* Nobody will take their ends, but the log is told of them. A fork's copy has nothing to tell of its parent's calls. */
+static void end_calls(xai_client *client) {
+  if (client->log.fn == NULL || xai__door_is_copied(&client->door)) return;
+  for (size_t i = 0; i < client->slot_count; i++) {
+    xai_slot *s = client->slots[i];
+    if (s->call == NULL) continue;
+    xai__call_cancel(s->call, client->now);
+    xai__slot_tell_log(s);
+  }
+}
+
 void xai_client_free(xai_client *client) {
   if (client == NULL || xai__door_enter(&client->door, NULL) != XAI_OK) return;
   xai_mem mem = client->shared.mem;
+  end_calls(client);
   log_life(client, "close");
   if (client->transport != NULL) client->transport->ops->free(client->transport);
   for (size_t i = 0; i < client->slot_count; i++) {

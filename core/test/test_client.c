@@ -181,6 +181,25 @@ static void does_not_repeat_when_the_server_forbids_it(void) {
   wire_close(&w);
 }
 
+/* A program that comes late finds the next attempt on its way, and hears of the one that failed all the same. */
+static void a_retry_is_told_when_the_next_attempt_has_begun(void) {
+  wire w;
+  wire_open(&w);
+  wire_start(&w, "/responses", "{}", false);
+  xai_wire_finish(w.client, wire_request_id(&w), XAI_WIRE_REFUSED);
+  w.now += 20000;
+  xai_client_step(w.client, 0);
+  uint32_t second = wire_request_id(&w);
+  CHECK(second != 0);
+  xai_event event;
+  CHECK_INT(xai_client_next(w.client, &event), XAI_OK);
+  CHECK_INT(event.type, XAI_EVENT_RETRY);
+  CHECK_INT(event.attempt->outcome, XAI_ATTEMPT_NOT_SENT);
+  CHECK_INT(event.error->code, XAI_ERR_CONNECT);
+  CHECK_INT(xai_client_next(w.client, &event), XAI_MORE); /* once */
+  wire_close(&w);
+}
+
 static void R5_bounds_all_retries_together(void) {
   wire w;
   wire_open(&w);
@@ -615,6 +634,7 @@ int main(void) {
   RUN(F66_waits_as_long_as_the_server_asks);
   RUN(F67_does_not_sleep_a_day);
   RUN(does_not_repeat_when_the_server_forbids_it);
+  RUN(a_retry_is_told_when_the_next_attempt_has_begun);
   RUN(R5_bounds_all_retries_together);
   RUN(F25_a_body_cut_in_one_place_is_never_whole);
   RUN(F29_says_what_came_instead_of_json);

@@ -139,6 +139,32 @@ static void tells_a_cancel(void) {
   wire_close(&w);
 }
 
+/* One runs, one waits for its retry, one has ended and its END was not taken. */
+static void tells_the_end_of_calls_that_go_with_the_client(void) {
+  wire w;
+  lines l;
+  open_logged(&w, &l, XAI_LOG_INFO);
+  wire_start(&w, "/responses", "{}", false);
+  uint32_t ended = wire_request_id(&w);
+  wire_head(&w, ended, 200, JSON);
+  wire_bytes(&w, ended, DONE, strlen(DONE));
+  xai_wire_finish(w.client, ended, XAI_WIRE_DONE);
+  wire_start(&w, "/responses", "{}", false);
+  xai_wire_finish(w.client, wire_request_id(&w), XAI_WIRE_REFUSED);
+  wire_start(&w, "/responses", "{}", false);
+  CHECK(wire_request_id(&w) != 0);
+  clear(&l);
+  wire_close(&w);
+  int ends = 0;
+  for (const char *at = l.text; (at = strstr(at, "event=end")) != NULL; at++) ends++;
+  CHECK_INT(ends, 2); /* that of the first was told when it ended */
+  int cancelled = 0;
+  for (const char *at = l.text; (at = strstr(at, "outcome=cancelled")) != NULL; at++) cancelled++;
+  CHECK_INT(cancelled, 2);
+  const char *close = strstr(l.text, "event=close");
+  CHECK(close != NULL && strstr(close, "event=end") == NULL);
+}
+
 /* One line of a call to this path, answered with this request id. */
 static const char *line_of(lines *l, const char *path, const char *request_id) {
   wire w;
@@ -224,6 +250,7 @@ int main(void) {
   RUN(tells_each_thing_once);
   RUN(keeps_to_its_level);
   RUN(tells_a_cancel);
+  RUN(tells_the_end_of_calls_that_go_with_the_client);
   RUN(R8_tells_no_query_header_body_or_sentence);
   RUN(keeps_a_line_a_line);
   RUN(F130_no_key_in_any_form);
