@@ -7,14 +7,19 @@ AR      ?= ar
 CXX     ?= c++
 VERSION := $(shell sed -n 's/^\#define XAI_VERSION "\(.*\)"/\1/p' core/include/xai.h)
 
+# With PCRE2=0 (and its own B, or after make clean) the library does without: see xai_schema_compile in xai.h.
+PCRE2   ?= 1
+PCRE2_FLAGS := $(if $(filter 0,$(PCRE2)),-DXAI_PCRE2=0,$(shell pkg-config --cflags libpcre2-8 2>/dev/null))
+PCRE2_LIBS  := $(if $(filter 0,$(PCRE2)),,$(shell pkg-config --libs libpcre2-8 2>/dev/null || echo -lpcre2-8))
+
 # Ours first; CFLAGS, CPPFLAGS and LDFLAGS of whoever builds are added, never replaced. V=1 shows the commands.
 WARNINGS := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
             -Wconversion -Wno-sign-conversion $(if $(WERROR),-Werror)
-FLAGS    := -std=c11 -O2 -g -fPIC -fvisibility=hidden $(WARNINGS) -Icore/include $(shell pkg-config --cflags libpcre2-8 2>/dev/null)
+FLAGS    := -std=c11 -O2 -g -fPIC -fvisibility=hidden $(WARNINGS) -Icore/include $(PCRE2_FLAGS)
 Q         = $(if $(V),,@echo "  $@";)
 COMPILE   = $(Q)$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
-LIBS     := $(shell pkg-config --libs libcurl libpcre2-8 2>/dev/null || echo -lcurl -lpcre2-8) -lm
-LUA_LIBS := $(shell pkg-config --libs libpcre2-8 2>/dev/null || echo -lpcre2-8) -lm
+LIBS     := $(shell pkg-config --libs libcurl 2>/dev/null || echo -lcurl) $(PCRE2_LIBS) -lm
+LUA_LIBS := $(PCRE2_LIBS) -lm
 
 CORE     := $(patsubst core/src/%.c,$(B)/core/%.o,$(wildcard core/src/*.c))
 LXAI     := $(patsubst lua/c/%.c,%.o,$(wildcard lua/c/*.c))
@@ -265,7 +270,7 @@ package: all ## install into a scratch root and by luarocks into build/rocks, an
 ## ---- installing
 
 install: all ## into PREFIX (DESTDIR respected): header, libraries, pkg-config file, Lua files, command
-	@tools/install.sh '$(DESTDIR)' '$(PREFIX)' '$(B)' '$(VERSION)' $(BUILT)
+	@PCRE2=$(PCRE2) tools/install.sh '$(DESTDIR)' '$(PREFIX)' '$(B)' '$(VERSION)' $(BUILT)
 
 uninstall: ## what install put there
 	@tools/install.sh --remove '$(DESTDIR)' '$(PREFIX)'

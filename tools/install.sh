@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: MIT
 #
 # install.sh DESTDIR PREFIX BUILD VERSION LUA...      install.sh --remove DESTDIR PREFIX
+# With PCRE2=0 in the environment what was built does without that library.
 set -eu
 
 # The directory name under lib/lua and share/lua: LuaJIT reads 5.1's.
@@ -28,6 +29,8 @@ fi
 
 prefix=$2 build=$3 version=$4 root=$1$2
 shift 4
+pcre2=' libpcre2-8'
+[ "${PCRE2:-1}" != 0 ] || pcre2=
 install -d "$root/include" "$root/lib/pkgconfig" "$root/bin"
 install -m 644 core/include/xai.h "$root/include/"
 install -m 644 "$build/libxai.a" "$root/lib/"
@@ -44,7 +47,7 @@ Description: The Grok (xAI) API for C
 Version: $version
 Cflags: -I\${includedir}
 Libs: -L\${libdir} -lxai
-Requires.private: libcurl libpcre2-8
+Requires.private: libcurl$pcre2
 Libs.private: -lm
 END
 

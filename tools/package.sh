@@ -41,6 +41,14 @@ probe_names() {
   echo "ok      what libxai.so and the modules show"
 }
 
+# The library itself without PCRE2.
+probe_without_pcre2() {
+  make -s --no-print-directory B=build/plain PCRE2=0 lib >build/log/plain.log 2>&1 || { cat build/log/plain.log; fail "make PCRE2=0"; }
+  cc -std=c11 -Icore/include -o build/plain/probe tools/dist_probe.c build/plain/libxai.a -lcurl && build/plain/probe
+  [[ $(nm -uD build/plain/libxai.so) != *pcre2* ]] || fail "PCRE2=0 uses PCRE2"
+  echo "ok      the library without PCRE2"
+}
+
 # The pair of files, as an engine takes it: with libcurl and nothing else, in C11 by two compilers and in a C++ program.
 probe_dist() {
   make -s --no-print-directory dist
@@ -76,6 +84,7 @@ PATH=$PWD/build/bin:$PATH probe_c
 echo "ok      the installed command"
 make -s --no-print-directory uninstall PREFIX="$stage" DESTDIR=
 probe_names
+probe_without_pcre2
 PATH=$PWD/build/bin:$PATH probe_dist
 left=$(find "$stage" ! -type d)
 [[ -z $left ]] || fail "uninstall left $left"
