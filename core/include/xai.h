@@ -440,6 +440,7 @@ typedef struct xai_call_id {
  *   the body of an error answer                  64 KiB, and as much while it is read
  *   attempts                                     max_attempts, of some 120 bytes each
  *   nesting of JSON                              max_depth
+ * Between two events a stream gives back what only an event needs: then it holds some 4 KiB and its answer so far.
  * What one attempt used the next one uses again. Beyond a limit the call ends with XAI_ERR_TOO_BIG (XAI_ERR_DEPTH),
  * which names it. Of a client: max_calls calls, and libcurl's own 16 to 64 KiB for each connection that it serves. */
 #define XAI_NO_LIMIT UINT32_MAX
@@ -610,10 +611,10 @@ XAI_API void xai_client_free(xai_client *client);
 /* Another key from now on; ptr NULL: none. Calls that have started keep theirs, for their further attempts, too.
  * Ours is one copy in pages of its own, which are locked into memory (where the system allows it), no part of core
  * dumps, empty in a forked child, and wiped when the last call with it is over. Where pages cannot be had it lies in
- * memory of the allocator, and is wiped all the same. While an attempt runs the list of headers made for libcurl holds
- * another, which we wipe. NOT ours are the buffers that libcurl sends from: it frees them as they are, one for each
- * request, and until that memory is used again a core dump may hold what they held. A program that must not let that
- * happen forbids core dumps. name: as key_name, NULL: as before. Errors: XAI_ERR_KEY, XAI_ERR_ARG (the name),
+ * memory of the allocator, and is wiped all the same. Until an attempt's answer has begun the head of its request
+ * holds another, which we wipe. NOT ours are the buffers that libcurl sends from: it frees them as they are, one for
+ * each request, and until that memory is used again a core dump may hold what they held. A program that must not let
+ * that happen forbids core dumps. name: as key_name, NULL: as before. Errors: XAI_ERR_KEY, XAI_ERR_ARG (the name),
  * XAI_ERR_NOMEM, XAI_ERR_STATE; the old key then stays. Source: faults.md R8. */
 XAI_API xai_code xai_client_set_key(xai_client *client, xai_str key, const char *name, xai_error *err);
 
