@@ -315,6 +315,7 @@ xai_code xai__fold_next(xai_fold *fold, xai_delta *delta) {
 
 void xai__fold_rest(xai_fold *fold) {
   if (fold->delta_next < fold->deltas.len) return;
+  fold->name = xai_str_of("");
   xai__json_doc_empty(fold->event);
   drop_deltas(fold);
   xai__buf_deinit(&fold->deltas);

@@ -445,8 +445,10 @@ xai_code xai__json_append(xai_json_doc *doc, xai_json *string, xai_str more) {
   if (more.len > UINT32_MAX / 2 || string->len + more.len > UINT32_MAX / 2) return XAI_ERR_TOO_BIG;
   size_t need = string->len + more.len;
   if (need > string->room) {
+    uintptr_t offset = (uintptr_t)more.ptr - (uintptr_t)string->as.text;
     xai_code code = make_room(doc, string, need);
     if (code != XAI_OK) return code;
+    if (offset < string->len) more.ptr = string->as.text + offset; /* a piece of itself */
   }
   memcpy((char *)string->as.text + string->len, more.ptr, more.len);
   string->len = (uint32_t)need;

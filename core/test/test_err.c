@@ -45,6 +45,29 @@ static void a_failure_says_its_code_and_the_details(void) {
   CHECK_INT(err.kind, XAI_KIND_NETWORK);
 }
 
+static xai_code keeps_an_error(const xai_mem *mem) {
+  xai_why why = {0};
+  xai_error err;
+  CHECK_INT(xai__why_read(&why)->code, XAI_OK);
+  xai__fail(&err, XAI_ERR_TLS, "its name is another");
+  xai__why_keep(&why, mem, &err);
+  const xai_error *read = xai__why_read(&why);
+  xai_code code = read->code;
+  CHECK(code == XAI_ERR_TLS || code == XAI_ERR_NOMEM);
+  CHECK_STR(xai_str_of(read->message), code == XAI_ERR_TLS ? err.message : xai_code_text(XAI_ERR_NOMEM));
+  CHECK_INT(read->kind, code == XAI_ERR_TLS ? XAI_KIND_TLS : XAI_KIND_MEMORY);
+  CHECK_INT(read->retryable, code == XAI_ERR_NOMEM);
+  xai__fail(xai__why_fill(&why, mem), XAI_ERR_ARG, NULL); /* another instead of it */
+  CHECK(xai__why_read(&why)->code != XAI_ERR_TLS);
+  xai__why_drop(&why, mem);
+  CHECK_INT(xai__why_read(&why)->code, XAI_OK);
+  return code == XAI_ERR_NOMEM ? code : XAI_OK;
+}
+
+static void an_error_is_kept_or_reads_as_no_memory(void) {
+  check_nomem("an_error_is_kept_or_reads_as_no_memory", keeps_an_error);
+}
+
 static void a_long_message_is_cut_at_a_character(void) {
   char text[3000];
   for (size_t i = 0; i < sizeof text - 3; i += 3) memcpy(text + i, "\xe2\x82\xac", 3);
@@ -371,6 +394,7 @@ static void a_huge_body_is_cut(void) {
 int main(void) {
   RUN(every_code_has_its_name_and_sentence);
   RUN(a_failure_says_its_code_and_the_details);
+  an_error_is_kept_or_reads_as_no_memory();
   RUN(a_long_message_is_cut_at_a_character);
   RUN(R8_keys_and_tokens_are_redacted);
   RUN(F35_every_shape_gives_message_and_code);

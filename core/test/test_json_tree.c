@@ -207,6 +207,41 @@ static void appending_grows_a_string_and_leaves_borrowed_text_alone(void) {
   CHECK_INT(xai__json_append(doc, xai__json_root(doc), xai_str_of("x")), XAI_ERR_ARG);
 }
 
+/* With nothing else in its chunk it takes the chunk along; whoever appends it to itself must not notice. */
+static void a_lone_text_grows_with_its_chunk(void) {
+  check_heap heap = {0};
+  xai_mem mem = check_heap_mem(&heap);
+  xai_json_doc *own = xai_json_doc_new(&mem, 0, 8 << 20);
+  xai_json *text = xai__json_new_str(own, xai_str_of(""));
+  CHECK_INT(xai__json_append(own, text, xai_str_of("ab")), XAI_OK);
+  while (text->len < 1 << 20) CHECK_INT(xai__json_append(own, text, xai_json_str(text)), XAI_OK);
+  for (size_t i = 0; i < text->len; i += 2) CHECK(memcmp(text->as.text + i, "ab", 2) == 0);
+  CHECK(heap.bytes <= 3 * (size_t)text->len); /* it left nothing behind */
+  xai_error err;
+  while (xai__json_append(own, text, xai_str_of("0123456789abcdef")) == XAI_OK) {}
+  CHECK_INT(own->failure, XAI_ERR_TOO_BIG);
+  CHECK(text->len > 2 << 20);
+  CHECK(xai_json_parse(own, "[1]", 3, 0, &err) != NULL);
+  xai_json_doc_free(own);
+  CHECK_INT(heap.live, 0);
+}
+
+static void what_is_expected_lies_in_one_piece(void) {
+  check_heap heap = {0};
+  xai_mem mem = check_heap_mem(&heap);
+  xai_json_doc *own = xai_json_doc_new(&mem, 0, 1 << 20);
+  xai__json_doc_expect(own, 100000);
+  long before = heap.count;
+  for (int i = 0; i < 1000; i++) CHECK(xai__json_new(own, XAI_JSON_NULL) != NULL);
+  CHECK_INT(heap.count, before);
+  xai__json_doc_empty(own);
+  CHECK_INT(heap.live, 1); /* the document itself */
+  CHECK_INT(xai__json_doc_used(own), 0);
+  CHECK(xai_json_parse(own, "[1]", 3, 0, NULL) != NULL);
+  xai_json_doc_free(own);
+  CHECK_INT(heap.live, 0);
+}
+
 /* Bytes taken from the allocator to build `count` strings of eight megabytes side by side. */
 static size_t cost_of_growing(int count) {
   check_heap heap = {0};
@@ -288,6 +323,8 @@ int main(void) {
   RUN(a_wild_index_costs_nothing);
   RUN(copies_are_deep_and_belong_to_the_other_document);
   RUN(appending_grows_a_string_and_leaves_borrowed_text_alone);
+  RUN(a_lone_text_grows_with_its_chunk);
+  RUN(what_is_expected_lies_in_one_piece);
   RUN(eight_megabytes_in_small_pieces_cost_a_few_times_that);
   RUN(appending_beyond_the_cap_changes_nothing);
   check_nomem("f92_building_survives_each_failed_allocation", build);
