@@ -60,6 +60,7 @@ typedef struct peer {
   char own[MAX_EVENT]; /* ... when it is this peer's alone                     */
   uint64_t blocks;     /* flat: blocks left; rate: events left                 */
   uint32_t every_ms;   /* rate                                                 */
+  uint32_t first_ms;   /* rate: to the first event, so that streams opened at once do not speak at once */
   char *block;         /* flat: what this peer gets next, its numbers its own  */
   unsigned number;     /* of the next event                                    */
   const voice *voice;
@@ -253,7 +254,7 @@ static bool say_more(peer *p) {
     p->blocks--;
     say(p, next_block(p), block_len);
   } else if (p->blocks > 0) {
-    into_wheel(p, p->every_ms);
+    into_wheel(p, p->number == FIRST_NUMBER ? p->first_ms : p->every_ms);
     return false;
   } else {
     p->streams = false;
@@ -296,7 +297,8 @@ static void answer(peer *p, const char *path) {
     return;
   }
   static unsigned streams;
-  p->voice = &voices[streams++ % VOICES];
+  p->voice = &voices[++streams % VOICES];
+  p->first_ms = p->every_ms ? 1 + streams * 7919 % p->every_ms : 0;
   p->number = FIRST_NUMBER;
   p->streams = true;
   say(p, p->voice->prologue, prologue_len);
