@@ -138,12 +138,15 @@ static bool check_utf8(xai_json_writer *w, const char *text, size_t len) {
   return stick(w, XAI_ERR_UTF8, "in a string that was put");
 }
 
-/* The comma if due, the text in quotes, and a colon after a key, making room as it goes. */
+/* The comma if due, the text in quotes, and a colon after a key. Mostly nothing needs an escape: then room is made
+ * once, and a large text lies in no more than it needs. */
 static void add_quoted(xai_json_writer *w, const char *text, size_t len, bool comma, bool colon) {
   uint64_t high = 0;
   const unsigned char *start = (const unsigned char *)text;
   size_t special = (size_t)(xai__find_special(start, start + len, &high) - start);
   if ((special < len || xai__has_high(high)) && !check_utf8(w, text, len)) return;
+  if (len > SIZE_MAX - 4) return (void)stick(w, XAI_ERR_TOO_BIG, NULL);
+  if (!make_room(w, len + 2 + comma + colon)) return;
   if (comma && !add(w, ",", 1)) return;
   if (add(w, "\"", 1) && add_with_escapes(w, text, len, special)) add(w, "\":", colon ? 2 : 1);
 }
