@@ -124,7 +124,7 @@ static bool has_next(lot *it) {
   return self->owes;
 }
 
-/* Kind and both indices in one number that any Lua holds exactly: see lua/xai/call.lua. */
+/* Kind and both indices in one number that any Lua holds exactly: see lua/xai/event.lua. */
 static uint64_t place_of(const xai_event *event) {
   return ((uint64_t)event->content_index << 17 | (uint64_t)event->output_index) << 3 | (unsigned)event->type;
 }
@@ -132,8 +132,8 @@ static uint64_t place_of(const xai_event *event) {
 /* Neighbours mostly have the same place and name, and these are not said again. */
 static void add_place(lua_State *L, lot *it, int at, xai_str name) {
   uint64_t place = place_of(&it->self->event);
-  bool same = place == it->place && name.len == it->name.len && memcmp(name.ptr, it->name.ptr, name.len) == 0;
-  if (it->count > 0 && same) {
+  bool same = it->count > 0 && place == it->place && name.len == it->name.len;
+  if (same && memcmp(name.ptr, it->name.ptr, name.len) == 0) {
     lua_pushboolean(L, 0);
     lua_rawseti(L, -2, at + 1);
     lua_pushboolean(L, 0);
@@ -164,7 +164,7 @@ static void add_piece(lua_State *L, lot *it) {
   it->self->owes = false;
 }
 
-/* With the lot on top: pieces until there are no more, or the lot is full, or another event's turn has come */
+/* With the lot on top: pieces until there are no more, or the lot is full, or another event's turn has come. */
 static void fill(lua_State *L, lot *it) {
   while (it->end == LOT_DRAINED && has_next(it)) {
     if (!is_piece(&it->self->event)) {
@@ -194,9 +194,8 @@ static int push_lot(lua_State *L, int ctx, const void *lent) {
 
 /* handle:take(id, lot, most) -> count, word, ...: what the call has, in the order it came. The table `lot` gets its
  * pieces, `count` of them, each in four slots: place, name (both false: those of the piece before), text (nil: it has
- * none), data. The word says what follows:
- * "rest": nothing for now; "more": there may be more at once; "retry" and "end": that event, with what next() gives after
- * the word; "owed": first take another call's event by next(). */
+ * none), data. The word says what follows: "rest", nothing for now; "more", there may be more at once; "retry" and "end",
+ * that event, with what next() gives after the word; "owed", first take another call's event by next(). */
 static int client_take(lua_State *L) {
   lxai_client *self = lxai_check_client(L);
   lot it = {.self = self, .call = lxai_to_call(L, 2)};
