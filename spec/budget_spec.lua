@@ -106,7 +106,7 @@ describe("a budget", function()
       ["name either usd or tokens"] = {}, ["either usd"] = { usd = 1, tokens = 1 },
       ["usd must be above 0"] = { usd = 0 },
       ['every must be "day" or "month"'] = { usd = 1, every = "week" }, ["must be a path"] = { usd = 1, file = "" },
-      ["63 characters"] = { usd = 1, name = ("x"):rep(64) }, ["NUL"] = { usd = 1, name = "\0" },
+      ["50 characters"] = { usd = 1, name = ("x"):rep(51) }, ["NUL"] = { usd = 1, name = "\0" },
       ['did you mean "usd"'] = { usdd = 1 }, ['"extra" must be a number, 0 or more'] = { usd = 1, extra = -1 },
     } do
       local ok, message = pcall(function() return (xai.new { simulate = true, budget = budget }) end)
@@ -232,6 +232,13 @@ describe("a budget in a file", function()
     return helper.client({ otherwise = costing(3e8) }, { budget = options })
   end
 
+  local function state_of(usd)
+    local one = assert(xai.new { api_key = "x", simulate = false, budget = { usd = usd, file = file } })
+    local state = one:budget()
+    one:close()
+    return state
+  end
+
   local function start(task, ...)
     local line = ("echo $$; exec %s spec/sharer.lua %s %s %s %s"):format(interpreter, url, task, file,
       table.concat({ ... }, " "))
@@ -271,7 +278,7 @@ describe("a budget in a file", function()
       assert.equal("budget", pipe:read("*l"):match "%a+")
       pipe:close()
     end
-    local spent = spender(0.0015):budget().spent
+    local spent = state_of(0.0015).spent
     near(answered * 0.00005, spent)
     assert.is_true(spent <= 0.0015 and spent > 0.0015 - 3 * 0.0002)
   end))
@@ -281,12 +288,18 @@ describe("a budget in a file", function()
     assert.equal("in the middle", pipe:read "*l")
     os.execute("kill -9 " .. process)
     pipe:close()
-    local client = spender(5)
-    local state = client:budget()
+    local state = state_of(5)
     assert.is_true(state.spent > 0.19 and state.spent < 0.21) -- 32,778 tokens of output, and some of input
     assert.equal(0, state.reserved)
-    client:close()
   end))
+
+  it("keeps what is simulated apart from what is billed", function()
+    local client = spender(1)
+    assert(client:respond("x", { most_cost = 0.05 }))
+    near(0.03, client:budget().spent)
+    client:close()
+    assert.equal(0, state_of(1).spent)
+  end)
 
   it("is an error when it goes away", function()
     local client = spender(1)

@@ -25,8 +25,9 @@
  * Three words: a *client* holds the connections and the key; a *call* is one logical request, retries
  * included; an *event* is one piece of its answer. Every call ends in exactly one XAI_EVENT_END.
  *
- * Threads: a client belongs to one thread at a time. Two clients never share anything. Used by two threads at
- * once, or from inside one of its own functions, one of them gets XAI_ERR_STATE and nothing happens (F100).
+ * Threads: a client belongs to one thread at a time. Two clients share nothing but a file that both name, for limits or
+ * a budget. Used by two threads at once, or from inside one of its own functions, one of them gets XAI_ERR_STATE and
+ * nothing happens (F100).
  * Processes: after a fork the child must make clients of its own. Its copy refuses to step, start and cancel
  * (XAI_ERR_STATE), and freeing it closes descriptors without a word on the parent's connections (F94).
  * Units: every time is in milliseconds, every `len` in bytes.
@@ -551,8 +552,9 @@ typedef struct xai_log {
 
 /* A proxy from the environment is http_proxy's for http URLs, https_proxy's or HTTPS_PROXY's for https ones, else
  * all_proxy's or ALL_PROXY's, with or without http:// before it; unless no_proxy or NO_PROXY exempts the host: a
- * name with all below it, an address or a network (10.0.0.0/8), names and addresses with a port or without, "*". */
-/* Limits shared through a file. Those of the same model hold for all clients together, in every span of a second or a
+ * name with all below it, an address or a network (10.0.0.0/8), names and addresses with a port or without, "*".
+ *
+ * Limits shared through a file. Those of the same model hold for all clients together, in every span of a second or a
  * minute as seen on one clock: CLOCK_MONOTONIC, or the one that all of them hand in (the two kinds do not mix:
  * XAI_ERR_FILE). Of a limit of requests nine tenths can be used for long, of one of tokens three quarters, and the rest
  * comes at once; a call that needs more than that rest waits for a pause of the others. A client that names another

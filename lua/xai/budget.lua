@@ -159,7 +159,7 @@ local function fault_of(given)
   if given.usd and not (given.usd > 0 and given.usd <= 900000) then return "usd must be above 0, at most 900,000" end
   if given.every and given.every ~= "day" and given.every ~= "month" then return 'every must be "day" or "month"' end
   if given.file == "" then return "file must be a path" end
-  if #(given.name or "") > 63 then return "name has 63 characters at most" end
+  if #(given.name or "") > 50 then return "name has 50 characters at most" end
   for _, name in ipairs { "file", "name" } do
     if (given[name] or ""):find("\0", 1, true) then return name .. " holds a NUL byte" end
   end
@@ -167,8 +167,9 @@ end
 
 --- @param given xai.BudgetOptions
 --- @param level integer  as for error()
+--- @param is_simulated boolean?  then it has a number of its own, for what is billed to nobody
 --- @return table budget  `core`: as the core takes it
-local function new(given, level)
+local function new(given, level, is_simulated)
   options_of.check("xai.new, budget", given, known, level + 1)
   local fault = fault_of(given)
   if fault then error("xai.new, budget: " .. fault, level + 1) end
@@ -182,8 +183,10 @@ local function new(given, level)
     core = nil,
   }, mt)
   local limit = in_tokens and given.tokens or math.floor(given.usd * prices.ticks_per_dollar + 0.5)
-  self.core = { limit = math.max(1, limit), unit = in_tokens and "tokens" or "ticks", every = given.every,
-    file = given.file, name = given.name }
+  self.core = {
+    limit = math.max(1, limit), unit = in_tokens and "tokens" or "ticks", every = given.every,
+    file = given.file, name = is_simulated and "simulated " .. (given.name or "") or given.name,
+  }
   return self
 end
 

@@ -579,11 +579,11 @@ local function new(options, level)
   check_texts(options, level)
   rates.check_rates(options.rates, level)
   rates.check_share(options, level)
-  local budget = options.budget and require("xai.budget").new(options.budget, level)
   local wish = wants_simulation(options)
   local source, fault = keys.choose(options, wish)
   if not source then return nil, fault end
   local log, log_level = logs.choose(options, level)
+  local budget = options.budget and require("xai.budget").new(options.budget, level, wish and true)
   local sim = wish and simulator(wish, options.seed) or nil
   local base_url = options.base_url or environment "XAI_BASE_URL" or DEFAULT_URL
   local host = loop.host()
