@@ -92,6 +92,23 @@ describe("a program's start", function()
     ]])
   end)
 
+  it("asks a plain question without the parser of arguments, and as the parser would have it", function()
+    local program = [[
+      local cli, host = require "xai.cli", require("xai.cli.host").new()
+      local seen
+      package.loaded["xai.cli.ask"] = function(args)
+        seen = ("%%s %%s %%s"):format(args.command, args.text, tostring(args.timeout or args.model or args.json))
+        return true
+      end
+      local status = cli.main(%s, host)
+      io.write(tostring(seen), " ", status, " ", tostring(package.loaded.argparse ~= nil))
+    ]]
+    assert.same("ask Why? nil 0 false", run(program:format '{ "ask", "Why?" }'))
+    assert.same("ask Why? nil 0 true", run(program:format '{ "ask", "--", "Why?" }'))
+    assert.same("ask - nil 0 true", run(program:format '{ "ask", "-" }'))
+    assert.truthy(run(program:format '{ "ask", "--nope" }'):find "unknown option.*nil 2 true")
+  end)
+
   it("says what is missing, and what to do, where libcurl cannot be loaded", function()
     if not is_linux then return pending "libcurl's name is Linux's" end
     with_broken_libcurl(function(environment)
