@@ -114,7 +114,8 @@ end
 
 -- `first` is the first argument: the name of a command leaves nothing for the others to do.
 local function new_parser(leaving, first)
-  local parser = require "argparse"("xai", "The Grok (xAI) API from the command line. The key comes from XAI_API_KEY, or from "
+  local argparse = require "argparse"
+  local parser = argparse("xai", "The Grok (xAI) API from the command line. The key comes from XAI_API_KEY, or from "
     .. "the file that XAI_API_KEY_FILE names; with XAI_SIMULATE=1 answers are simulated, without key and network. "
     .. "XAI_LOG=info or debug writes log lines to the standard error.")
   add_help(parser, leaving)
