@@ -204,22 +204,24 @@ static xai_code pass_body(xai_http1 *self, const xai_sink *sink, const char *byt
   return XAI_OK;
 }
 
-/* Of a line whose end has not come, and may never come: what is no HTTP is told at once. */
-static xai_code check_start(xai_http1 *self, xai_str line) {
-  static const char version[] = "HTTP/1.";
-  size_t len = line.len < sizeof version - 1 ? line.len : sizeof version - 1;
-  if (self->state == XAI_HTTP1_CHUNK_END && line.ptr[0] != '\r')
-    return bad_answer(self, "a chunk is longer than its size");
-  if (self->state == XAI_HTTP1_HEAD && !self->head.open && memcmp(line.ptr, version, len) != 0)
-    return bad_answer(self, "no valid status line");
+/* What is no HTTP is told at once, for the end of its line may never come. What is kept of the line was looked at. */
+static xai_code check_start(xai_http1 *self, const char *bytes, size_t len) {
+  bool ends_chunk = self->state == XAI_HTTP1_CHUNK_END;
+  const char *start = ends_chunk ? "\r\n" : self->state == XAI_HTTP1_HEAD && !self->head.open ? "HTTP/" : "";
+  for (size_t i = 0, at = self->line.len; i < len && at < strlen(start); i++, at++) {
+    if (bytes[i] == start[at]) continue;
+    self->head.bytes += at + 1; /* it is an answer, of a kind */
+    return bad_answer(self, ends_chunk ? "a chunk is longer than its size" : "no valid status line");
+  }
   return XAI_OK;
 }
 
 static xai_code feed_line(xai_http1 *self, const xai_sink *sink, const char *bytes, size_t len,
                           size_t *taken) {
   xai_str line;
-  xai_code code = take_line(self, bytes, len, taken, &line);
-  if (code == XAI_MORE) return check_start(self, line); /* kept */
+  xai_code code = check_start(self, bytes, len);
+  if (code == XAI_OK) code = take_line(self, bytes, len, taken, &line);
+  if (code == XAI_MORE) return XAI_OK; /* kept */
   if (code == XAI_OK) code = read_line(self, sink, line);
   xai__buf_reset(&self->line);
   return code;

@@ -313,6 +313,7 @@ static void good_answers_are_read_however_they_are_cut(void) {
 static void F23_bad_heads_fail_in_phase_headers(void) {
   static const answer_row rows[] = {
     {"POST", "garbage\r\n\r\n", NULL, XAI_ERR_HTTP, "headers", false},
+    {"POST", "SSH-2.0-x", NULL, XAI_ERR_HTTP, "headers", false},
     {"POST", "<html>no head at all</html>\n", NULL, XAI_ERR_HTTP, "headers", false},
     {"POST", "HTTP/2 200\r\n\r\n", NULL, XAI_ERR_HTTP, "headers", false},
     {"POST", "HTTP/1.11 200 OK\r\nContent-Length: 0\r\n\r\n", NULL, XAI_ERR_HTTP, "headers", false},

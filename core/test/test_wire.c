@@ -151,6 +151,18 @@ static void is_not_kept_for_another_host(void) {
   lb_stop(s);
 }
 
+/* A line of which no end comes: nobody waits for it. */
+static void F23_what_is_no_http_ends_at_once(void) {
+  static const char *const starts[] = {"SSH-2.0-x", "HTTX", "{", CHUNKED "5\r\nhelloX"};
+  for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
+    const lb_step script[] = {READ, WRITE(starts[i]), AWAIT_EOF};
+    world w = {0};
+    exchange_once(&w, script, "POST", "{}");
+    CHECK_END(w.call.answer.end, XAI_ERR_HTTP, true, i < 3 ? "headers" : "body");
+    world_end(&w);
+  }
+}
+
 /* Said before the body was read, and the rest of it is not sent: the connection cannot serve again. */
 static void an_answer_that_comes_before_the_upload_has_ended(void) {
   enum { LEN = 16 << 20 };
@@ -231,6 +243,7 @@ int main(void) {
   RUN(F16_one_that_ends_while_idle_is_closed_at_once);
   RUN(one_that_will_be_closed_is_not_kept);
   RUN(is_not_kept_for_another_host);
+  RUN(F23_what_is_no_http_ends_at_once);
   RUN(an_answer_that_comes_before_the_upload_has_ended);
   RUN(a_pause_loses_nothing);
   RUN(cancelled_in_a_pause_before_a_step_and_while_connecting);
