@@ -8,6 +8,7 @@
 local core = require "xai.core"
 local errors = require "xai.error"
 local events = require "xai.event"
+local late = require "xai.late"
 local loop = require "xai.loop"
 local responses = require "xai.response"
 
@@ -294,7 +295,7 @@ function Call:settle(result, headers)
   self.done, self.ready = true, false
   self.holder = nil
   tell(self)
-  if self.asked then require "xai.report"(self, result) end
+  if self.asked then late("xai.report")(self, result) end
   loop.wake(self)
   if self.line then loop.wake(self.line) end
 end

@@ -3,6 +3,7 @@
 local core = require "xai.core"
 local errors = require "xai.error"
 local keys = require "xai.key"
+local late = require "xai.late"
 local links = require "xai.link"
 local logs = require "xai.log"
 local loop = require "xai.loop"
@@ -244,7 +245,7 @@ end
 
 local function streaming(call, err)
   if not call then return nil, err end
-  return require("xai.stream").new(call)
+  return late("xai.stream").new(call)
 end
 
 -- ------------------------------------------------------------------ what the API does
@@ -440,7 +441,7 @@ end
 function Client:extract(request, options)
   link_of(self, 2)
   options_of.check("call options", options, known_turns)
-  return require "xai.extract"(self, request, options, 2)
+  return late("xai.extract")(self, request, options, 2)
 end
 
 --- A conversation: remembers what was said.
@@ -448,7 +449,7 @@ end
 --- @return xai.Conversation
 function Client:conversation(options)
   link_of(self, 2)
-  local conversation = require("xai.conversation").new(self, options, {
+  local conversation = late("xai.conversation").new(self, options, {
     start = function(endpoint, body, call_options, streamed, on_end, level)
       local call, err = ask(self, endpoint, body, call_options, streamed, level + 1, on_end)
       return call, err
@@ -565,7 +566,7 @@ end
 local function simulator(wish, seed)
   if type(wish) == "table" and type(wish.pump) == "function" then return wish end
   local settings = type(wish) == "table" and wish or { seed = seed }
-  return require("xai.sim").new(settings)
+  return late("xai.sim").new(settings)
 end
 
 --- Make a client. Nothing is sent, nothing is waited for.
@@ -583,7 +584,7 @@ local function new(options, level)
   local source, fault = keys.choose(options, wish)
   if not source then return nil, fault end
   local log, log_level = logs.choose(options, level)
-  local budget = options.budget and require("xai.budget").new(options.budget, level, wish and true)
+  local budget = options.budget and late("xai.budget").new(options.budget, level, wish and true)
   local sim = wish and simulator(wish, options.seed) or nil
   local base_url = options.base_url or environment "XAI_BASE_URL" or DEFAULT_URL
   local host = loop.host()

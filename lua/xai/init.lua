@@ -4,6 +4,7 @@
 -- What a program does not use it does not load: each name below is fetched when first asked for. So in the files behind
 -- them, too: `require` stands at the head of a file for what every call needs, and where it is used for the rest.
 local core = require "xai.core"
+local late = require "xai.late"
 
 --- @class xai
 --- @field version string
@@ -42,7 +43,7 @@ local places = {
 local function fetch(self, name)
   local place = places[name]
   if not place then return nil end
-  local module = require(place[1])
+  local module = late(place[1])
   self[name] = place[2] and module[place[2]] or module
   return self[name]
 end

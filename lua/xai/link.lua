@@ -3,6 +3,7 @@
 local calls = require "xai.call"
 local core = require "xai.core"
 local errors = require "xai.error"
+local late = require "xai.late"
 local loop = require "xai.loop"
 
 local LOT, SMALL_LOT = 64, 4 -- events at most that one crossing brings; in a host that gives us little time
@@ -156,7 +157,7 @@ end
 --- In a host: look after the threads of the calls.
 --- @return number? seconds  until the next time
 function Link:tend()
-  return self.carried and require("xai.carrier").tend(loop.host(), self) or nil
+  return self.carried and late("xai.carrier").tend(loop.host(), self) or nil
 end
 
 local function start(self, request)
@@ -196,7 +197,7 @@ function Link:start(request, traits)
   self.calls[id] = call
   if self.on_end then call.asked = { path = request.path, model = request.model, at = loop.now() } end
   if self.carried then
-    local ok, fault = require("xai.carrier").start(loop.host(), call)
+    local ok, fault = late("xai.carrier").start(loop.host(), call)
     if not ok then return nil, cannot_carry(call, fault) end
   end
   self:ring()

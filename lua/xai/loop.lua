@@ -12,6 +12,7 @@
 -- Inside an event loop that is not ours (a host, see xai.hosted) nothing turns here: waiting parks the host's
 -- coroutine, and the host calls `pump`. nginx is noticed by itself, another host is adopted.
 local core = require "xai.core"
+local late = require "xai.late"
 
 local unpack = table.unpack or unpack
 
@@ -198,7 +199,7 @@ end
 --- From now on wait inside an event loop that is not ours; nil: no longer. While no client is open.
 --- @param host xai.Host?
 local function adopt(host)
-  hosted = host and require("xai.hosted").new(host, clients, take_events) or false
+  hosted = host and late("xai.hosted").new(host, clients, take_events) or false
 end
 
 -- What waits in our place, if anything does.
@@ -206,7 +207,7 @@ local function host_around()
   if hosted == nil then
     hosted = false
     local ngx = _G.ngx
-    if type(ngx) == "table" and ngx.socket and ngx.thread and ngx.timer then adopt(require("xai.ngx").host) end
+    if type(ngx) == "table" and ngx.socket and ngx.thread and ngx.timer then adopt(late("xai.ngx").host) end
   end
   return hosted
 end

@@ -2,6 +2,7 @@
 -- SPDX-License-Identifier: MIT
 local core = require "xai.core"
 local errors = require "xai.error"
+local late = require "xai.late"
 local prices = require "xai.prices"
 
 --- @class xai.Response
@@ -150,7 +151,7 @@ local function offer_of(self)
   local meta = metas[self]
   if not meta then return nil end
   local tools = meta.tools or rawget(self, "tools")
-  if not meta.offer and type(tools) == "table" then meta.offer = require("xai.offer").new(tools) end
+  if not meta.offer and type(tools) == "table" then meta.offer = late("xai.offer").new(tools) end
   return meta.offer
 end
 

@@ -3,6 +3,7 @@
 local build = require "xai.schema.build"
 local checkers = require "xai.schema.checker"
 local core = require "xai.core"
+local late = require "xai.late"
 local errors = require "xai.error"
 local options_of = require "xai.options"
 local words = require "xai.schema.words"
@@ -266,7 +267,7 @@ local function lint(schema)
   local _, fault = core.schema(text)
   local plain, wrong = core.decode(text, { order = true })
   if plain == nil then return nil, errors.from_core(wrong) end
-  return require("xai.schema.lint")(plain, fault and fault.message)
+  return late("xai.schema.lint")(plain, fault and fault.message)
 end
 
 --- @class xai.schema

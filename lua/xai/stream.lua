@@ -1,6 +1,7 @@
 --- An answer while it is still arriving: its events one by one, and the result at the end.
 -- SPDX-License-Identifier: MIT
 local responses = require "xai.response"
+local late = require "xai.late"
 
 --- @class xai.Stream
 local Stream = {}
@@ -46,7 +47,7 @@ function Stream:partial()
   check(self)
   local call = self.call
   call:look()
-  self.reader = self.reader or require("xai.partial").new(call.schema, call:follow_text())
+  self.reader = self.reader or late("xai.partial").new(call.schema, call:follow_text())
   return self.reader:read(call)
 end
 
