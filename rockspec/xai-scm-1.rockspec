@@ -181,6 +181,7 @@ build = {
     ["xai"] = "lua/xai/init.lua",
     ["xai.json"] = "lua/xai/json.lua",
     ["xai.key"] = "lua/xai/key.lua",
+    ["xai.late"] = "lua/xai/late.lua",
     ["xai.link"] = "lua/xai/link.lua",
     ["xai.log"] = "lua/xai/log.lua",
     ["xai.loop"] = "lua/xai/loop.lua",
