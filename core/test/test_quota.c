@@ -3,7 +3,9 @@
  *
  * QUOTA_SEED=n runs the interleavings of that seed alone.
  */
+#define _GNU_SOURCE
 #include "check.h"
+#include "scratch.h"
 #include "xai_backoff.h"
 #include "xai_pool.h"
 
@@ -234,6 +236,58 @@ static void two_who_name_different_limits_keep_to_their_own(void) {
   }
 }
 
+/* ---- the pool of a lane */
+
+/* Between having looked and taking another client is quicker: then nothing is taken, and the place is free again. */
+static void who_is_too_late_takes_nothing(void) {
+  static const xai_rate rates[] = {{"m", 0, 1, 0, 2}, {"m", 9, 1, 0, 2}, {"m", 9, 9, 10, 2}};
+  for (size_t i = 0; i < 3; i++) {
+    scratch s = scratch_open();
+    xai_share shares[2];
+    xai_pool pools[2];
+    xai_pool_booking late, quick;
+    uint64_t random = 1;
+    for (int k = 0; k < 2; k++) {
+      CHECK_INT(xai__share_open(&shares[k], s.path, NULL), XAI_OK);
+      CHECK_INT(xai__pool_init(&pools[k], &shares[k], xai_str_of("m"), &rates[i], NULL), XAI_OK);
+    }
+    CHECK(xai__pool_prepare(&pools[0], &late, 5000, 10, &random));
+    CHECK(xai__pool_prepare(&pools[1], &quick, 5000, 10, &random));
+    CHECK(late.place != 0 && quick.place != 0 && late.place != quick.place);
+    CHECK(xai__pool_take(&pools[1], &quick, 5000, 10));
+    uint64_t second = pools[0].second.counter ? atomic_load(&pools[0].second.counter->value) : 0;
+    CHECK(!xai__pool_take(&pools[0], &late, 5000, 10));
+    CHECK_INT(late.place, 0);
+    CHECK(pools[0].second.counter == NULL || atomic_load(&pools[0].second.counter->value) == second);
+    CHECK(!xai__pool_prepare(&pools[0], &late, 5001, 10, &random));
+    CHECK(!pools[0].is_crowded);
+    CHECK(xai__share_lock(&shares[0], pools[0].places, 0) || xai__share_lock(&shares[0], pools[0].places, 1));
+    for (int k = 0; k < 2; k++) xai__share_close(&shares[k]);
+    scratch_close(&s);
+  }
+}
+
+static void a_full_file_has_no_room_for_limits(void) {
+  static const xai_rate rates[] = {
+    {"m", 1, 0, 0, 0}, {"m", 0, 1, 0, 0}, {"m", 0, 0, 1, 0}, {"m", 0, 0, 0, 1}};
+  scratch s = scratch_open();
+  xai_share share;
+  CHECK_INT(xai__share_open(&share, s.path, NULL), XAI_OK);
+  for (int i = 0; i < XAI_SHARE_COUNTERS; i++) {
+    char name[16];
+    snprintf(name, sizeof name, "%d", i);
+    CHECK(xai__share_counter(&share, "x", xai_str_of(name)) != NULL);
+  }
+  for (size_t i = 0; i < 4; i++) {
+    xai_pool pool;
+    xai_error err;
+    CHECK_INT(xai__pool_init(&pool, &share, xai_str_of("m"), &rates[i], &err), XAI_ERR_FILE);
+    CHECK(strstr(err.message, "full") != NULL);
+  }
+  xai__share_close(&share);
+  scratch_close(&s);
+}
+
 /* ---- chance */
 
 typedef struct flight {
@@ -295,6 +349,8 @@ int main(void) {
   RUN(what_was_used_beyond_is_a_debt_that_ends);
   RUN(moments_of_another_clock_block_nobody);
   RUN(two_who_name_different_limits_keep_to_their_own);
+  RUN(who_is_too_late_takes_nothing);
+  RUN(a_full_file_has_no_room_for_limits);
   RUN(no_interleaving_exceeds_the_limit);
   return check_report("quota");
 }

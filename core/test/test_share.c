@@ -7,6 +7,8 @@
 #include "xai_share.h"
 
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -156,6 +158,42 @@ static void what_cannot_be_used_says_why(void) {
   scratch_close(&s);
 }
 
+static void without_descriptors_it_says_so(void) {
+  scratch s = scratch_open();
+  struct rlimit before, none;
+  xai_error err;
+  getrlimit(RLIMIT_NOFILE, &before);
+  int next = dup(0);
+  close(next);
+  none = before;
+  none.rlim_cur = (rlim_t)next;
+  setrlimit(RLIMIT_NOFILE, &none);
+  xai_code code = open_once(s.path, &err);
+  setrlimit(RLIMIT_NOFILE, &before);
+  CHECK_INT(code, XAI_ERR_FILE);
+  CHECK(strstr(err.message, "too many files are open") != NULL);
+  scratch_close(&s);
+}
+
+/* A file that may not grow is as good as a full disk. */
+static void without_room_it_says_so(void) {
+  scratch s = scratch_open();
+  struct rlimit before, small;
+  xai_error err;
+  getrlimit(RLIMIT_FSIZE, &before);
+  small = before;
+  small.rlim_cur = 4096;
+  signal(SIGXFSZ, SIG_IGN);
+  setrlimit(RLIMIT_FSIZE, &small);
+  xai_code code = open_once(s.path, &err);
+  setrlimit(RLIMIT_FSIZE, &before);
+  signal(SIGXFSZ, SIG_DFL);
+  CHECK_INT(code, XAI_ERR_FILE);
+  CHECK(strstr(err.message, "no room can be made") != NULL);
+  CHECK_INT(open_once(s.path, NULL), XAI_OK); /* later there is */
+  scratch_close(&s);
+}
+
 static void other_files_stay_as_they_are(void) {
   static const char *const texts[] = {"a", "some text of somebody else's\n", "xshare02"};
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
@@ -281,6 +319,8 @@ int main(void) {
   RUN(a_fork_keeps_no_place_and_ends_none);
   RUN(different_clocks_do_not_mix);
   RUN(what_cannot_be_used_says_why);
+  RUN(without_descriptors_it_says_so);
+  RUN(without_room_it_says_so);
   RUN(other_files_stay_as_they_are);
   RUN(a_half_made_file_is_made_whole);
   RUN(a_file_in_use_that_is_cut_or_removed_is_known);
