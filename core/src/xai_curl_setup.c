@@ -209,11 +209,13 @@ static bool set_encoding(const net_exchange *x) {
   return curl_easy_setopt(x->easy, CURLOPT_ACCEPT_ENCODING, x->request->compress ? "" : NULL) == CURLE_OK;
 }
 
-/* libcurl holds it as long as the answer takes. Few streams may come fast; among many each is slow, and an event of
- * some hundred bytes at a time is all that it gets. */
+/* Until libcurl 8.7, or a bit later, each transfer has a buffer of its own as long as its answer takes; since then they
+ * share that of their multi handle. Few streams may come fast; among many each is slow, and an event of some hundred
+ * bytes at a time is all that it gets. */
 static long buffer_size(const net_exchange *x) {
   if (!x->request->stream) return 65536;
-  return x->owner->active_count < MANY_STREAMS ? 16384 : 2048;
+  bool is_shared = curl_version_info(CURLVERSION_NOW)->version_num >= 0x080800;
+  return is_shared || x->owner->active_count < MANY_STREAMS ? 16384 : 2048;
 }
 
 bool xai__curl_set_request(net_exchange *x) {
