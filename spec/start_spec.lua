@@ -53,8 +53,8 @@ describe("a program's start", function()
     end
   ]]
 
-  it("loads one file of Lua and the module in C for require", function()
-    assert.same("xai xai.core ", run [[
+  it("loads next to nothing for require", function()
+    assert.same("xai xai.core xai.late ", run [[
       local names = {}
       for name in pairs(package.loaded) do if name:find "^xai" then names[#names + 1] = name end end
       table.sort(names)
@@ -75,6 +75,18 @@ describe("a program's start", function()
       assert(grok:extract { schema = { type = "object" }, input = "Tides?" })
       loaded(unpack(parts))
     ]]))
+  end)
+
+  it("loads a part that could not be loaded when it is used again, with all that it needs", function()
+    assert.same("not enough memory: try again | ok", run [[
+      package.preload["xai.schema.words"] = function()
+        package.preload["xai.schema.words"] = nil
+        error("not enough memory: try again", 0)
+      end
+      local ok, fault = pcall(function() return xai.schema end)
+      assert(not ok)
+      io.write(fault:match "not enough memory: try again", " | ", xai.schema.compile(true) and "ok")
+    ]])
   end)
 
   it("loads the parts of a call at once inside nginx, whose workers must not read files later", function()
