@@ -12,6 +12,7 @@
 -- Inside an event loop that is not ours (a host, see xai.hosted) nothing turns here: waiting parks the host's
 -- coroutine, and the host calls `pump`. nginx is noticed by itself, another host is adopted.
 local core = require "xai.core"
+local heap = require "xai.heap"
 local late = require "xai.late"
 
 local unpack = table.unpack or unpack
@@ -20,7 +21,7 @@ local open = setmetatable({}, { __mode = "v" }) -- clients, in the order they we
 local opened = 0
 local tasks = setmetatable({}, { __mode = "k" }) -- coroutine -> task
 local scheduler                                  -- nil outside run
-local sleepers = {}                              -- { due, task }, earliest first
+local sleepers = heap.new()                      -- of tasks
 local clock = { time = 0, real = core.now(), busy = 0 }
 local interrupt                                  -- called each turn, see on_interrupt
 local hosted                                     -- waits in our place; false: no host, nil: not looked yet
@@ -81,22 +82,14 @@ local function pop()
   return task
 end
 
-local function put_to_sleep(task, due)
-  local at = #sleepers + 1
-  while at > 1 and sleepers[at - 1].due > due do at = at - 1 end
-  table.insert(sleepers, at, { due = due, task = task })
-end
-
 local function unpark(task)
   if task.subject then
     task.subject.waiters[task] = nil
     task.subject = nil
   end
-  if task.asleep then
-    task.asleep = false
-    for i = #sleepers, 1, -1 do
-      if sleepers[i].task == task then table.remove(sleepers, i) end
-    end
+  if task.sleeper then
+    heap.remove(sleepers, task.sleeper)
+    task.sleeper = nil
   end
   task.parked = false
   push(task)
@@ -110,10 +103,7 @@ local function park(task, subject, due)
     task.scheduler.serial = task.scheduler.serial + 1
     subject.waiters[task] = task.scheduler.serial
   end
-  if due then
-    task.asleep = true
-    put_to_sleep(task, due)
-  end
+  if due then task.sleeper = heap.add(sleepers, due, task) end
   coroutine.yield()
 end
 
@@ -131,7 +121,7 @@ local function wake(subject)
 end
 
 local function wake_sleepers(time)
-  while sleepers[1] and sleepers[1].due <= time do unpark(sleepers[1].task) end
+  while sleepers[1] and sleepers[1].due <= time do unpark(sleepers[1].what) end
 end
 
 local function keep(task, ok, ...)
@@ -401,7 +391,7 @@ local function start(fn, ...)
     name = name_of(fn),
     arguments = { n = select("#", ...), ... },
     parked = false,  -- waits for its subject or its time
-    asleep = false,  -- ... for its time
+    sleeper = nil,   -- its entry among those who wait for their time
     subject = nil,   -- what it waits for
     waiters = nil,   -- who waits for it
     done = false,
@@ -437,12 +427,10 @@ end
 
 local function abandon(self)
   for task in pairs(self.live) do
+    if task.sleeper then heap.remove(sleepers, task.sleeper) end
     task.done, task.failed, task.fault, task.traceback = true, true, "xai.run ended before this task", ""
     if task.subject then task.subject.waiters[task] = nil end
     if coroutine.close and coroutine.status(task.thread) == "suspended" then coroutine.close(task.thread) end
-  end
-  for i = #sleepers, 1, -1 do
-    if sleepers[i].task.scheduler == self then table.remove(sleepers, i) end
   end
 end
 

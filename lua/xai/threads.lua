@@ -4,6 +4,7 @@
 -- Gives a host of xai.hosted its `wait`, `wake`, `spawn` and `kill`, and one function, the turn, that the host's loop
 -- calls. Any coroutine may park, also one that the program made: a turn resumes it, never one from inside another.
 local core = require "xai.core"
+local heap = require "xai.heap"
 local loop = require "xai.loop"
 
 local unpack = table.unpack or unpack
@@ -28,7 +29,7 @@ end
 ---   of time; in how many seconds the next turn is due, nil: when a descriptor is readable or something is woken
 local function new(host, block)
   local ready = { first = 1, last = 0 }
-  local sleepers = {}                               -- { due, thread }, earliest first
+  local sleepers = heap.new()                       -- of threads
   local places = setmetatable({}, { __mode = "k" }) -- parked thread -> { line, sleeper }
   local killed = setmetatable({}, { __mode = "k" })
   local turning, limit = false, math.huge           -- a turn is in progress, and its time is up then
@@ -49,14 +50,12 @@ local function new(host, block)
     if not place then return false end
     places[thread] = nil
     remove(place.line.parked, thread)
-    if place.sleeper then remove(sleepers, place.sleeper) end
+    if place.sleeper then heap.remove(sleepers, place.sleeper) end
     return true
   end
 
   local function put_to_sleep(thread, seconds)
-    local at, sleeper = #sleepers + 1, { due = core.now() + seconds, thread = thread }
-    while at > 1 and sleepers[at - 1].due > sleeper.due do at = at - 1 end
-    table.insert(sleepers, at, sleeper)
+    local sleeper = heap.add(sleepers, core.now() + seconds, thread)
     ring(math.max(0, seconds))
     return sleeper
   end
@@ -126,7 +125,7 @@ local function new(host, block)
 
   local function wake_sleepers()
     while sleepers[1] and sleepers[1].due <= core.now() do
-      local thread = sleepers[1].thread
+      local thread = sleepers[1].what
       leave(thread)
       push(thread)
     end
