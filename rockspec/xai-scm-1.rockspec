@@ -177,6 +177,7 @@ build = {
     ["xai.event"] = "lua/xai/event.lua",
     ["xai.extract"] = "lua/xai/extract.lua",
     ["xai.frame"] = "lua/xai/frame.lua",
+    ["xai.heap"] = "lua/xai/heap.lua",
     ["xai.hosted"] = "lua/xai/hosted.lua",
     ["xai"] = "lua/xai/init.lua",
     ["xai.json"] = "lua/xai/json.lua",
