@@ -307,6 +307,7 @@ describe("a budget in a file", function()
     os.remove(file)
     local _, err = client:respond("x", { most_cost = 0.05 })
     assert.equal("file", err.kind)
+    assert.truthy(err.message:find("the budget's was removed", 1, true), err.message)
     local state
     state, err = client:budget()
     assert.is_nil(state)

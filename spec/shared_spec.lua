@@ -67,12 +67,13 @@ describe("xai.new, share", function()
     stream:write "somebody else's notes"
     stream:close()
     for path, words in pairs {
-      [file] = "this is no shared file of ours", ["spec"] = "it is a folder", [file .. "/x"] = "the shared file cannot",
+      [file] = "this is no shared file of ours", ["spec"] = "it is a folder", [file .. "/x"] = "is no folder",
     } do
       local client, err = xai.new { simulate = true, share = path, rates = { { requests_per_minute = 1 } } }
       assert.is_nil(client)
       assert.equal("file", err.kind)
       assert.truthy(err.message:find(words, 1, true), err.message)
+      assert.truthy(err.message:find(": " .. path .. ": ", 1, true), err.message)
       assert.truthy(err.hint:find("permissions", 1, true))
     end
     stream = assert(io.open(file))

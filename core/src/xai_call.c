@@ -305,7 +305,7 @@ static void tell_turned_away(xai_call *call, xai_code code, uint32_t retry_ms) {
   xai_error *err = new_why(call);
   uint32_t tenths = retry_ms / 100 + (retry_ms % 100 > 0);
   if (code == XAI_ERR_DEADLINE) xai__fail(err, code, "it stood in line for a rate limit");
-  else if (code == XAI_ERR_FILE) xai__fail(err, code, "it was removed, cut short, or is full");
+  else if (code == XAI_ERR_FILE) xai__gate_tell_file(&call->shared->gate, err);
   else if (code == XAI_ERR_SPENT) xai__spend_tell(&call->shared->gate.spend, call->ticket.most_cost, err);
   else xai__fail(err, code, "come again in %u.%u s", (unsigned)(tenths / 10), (unsigned)(tenths % 10));
 }

@@ -73,6 +73,12 @@ static bool has_lost_share(const xai_gate *self) {
   return self->share.file != NULL && !xai__share_is_whole(&self->share);
 }
 
+void xai__gate_tell_file(const xai_gate *self, xai_error *err) {
+  if (has_lost_share(self))
+    xai__fail(err, XAI_ERR_FILE, "the one of limits was removed or cut short; a new client makes another");
+  else xai__spend_tell_file(err);
+}
+
 /* The limiter has let it go; do the budget and the breaker? */
 static xai_gate_answer pass(xai_gate *self, xai_ticket *ticket, uint64_t now, uint64_t *random) {
   uint32_t retry_ms = 0;

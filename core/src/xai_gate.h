@@ -41,6 +41,8 @@ void xai__gate_done(xai_gate *self, xai_ticket *ticket, uint64_t now, const xai_
 void xai__gate_status(xai_gate *self, const xai_ticket *ticket, uint64_t now, int status);
 /* What the last attempt of a ticket cost, where its answer did not tell. False: nothing of it is open. */
 bool xai__gate_settle(xai_gate *self, xai_ticket *ticket, uint64_t now, uint64_t cost);
+/* XAI_ERR_FILE in words: which of its files is no more. */
+void xai__gate_tell_file(const xai_gate *self, xai_error *err);
 /* When to call next; UINT64_MAX: only after another call of these. */
 uint64_t xai__gate_wake_at(const xai_gate *self);
 /* How long a caller had better wait before another call; 0: as long as it likes. */

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -14,6 +15,8 @@
 
 /* The first 64 bits tell the file's kind and the version of what follows. */
 #define MAGIC 0x3130657261687378u /* "xshare01" */
+#define MAGIC_KIND 0x0000657261687378u
+#define MAGIC_KIND_BITS 0x0000ffffffffffffu
 #define ALL_PLACES UINT64_MAX
 
 enum { FLUSH_EVERY_MS = 1000 };
@@ -74,6 +77,9 @@ static const char *why(int error) {
     case EACCES:
     case EPERM: return "permission denied";
     case EISDIR: return "it is a folder";
+    case ENOTDIR: return "what is before its last slash is no folder";
+    case ELOOP: return "its links lead nowhere";
+    case ENAMETOOLONG: return "its path is too long";
     case ENOSPC:
     case EDQUOT: return "the disk is full";
     case EROFS: return "the file system is read-only";
@@ -88,28 +94,44 @@ static xai_code fail_system(xai_error *err, const char *what, int error) {
   return xai__fail(err, XAI_ERR_FILE, "%s: %s (error %d)", what, why(error), error);
 }
 
+static xai_code fail_magic(xai_error *err, uint64_t magic) {
+  bool is_kin = (magic & MAGIC_KIND_BITS) == MAGIC_KIND;
+  return xai__fail(err, XAI_ERR_FILE, "%s",
+                   is_kin ? "it was made by another version of this library"
+                          : "this is no shared file of ours");
+}
+
+/* Of several files, which. A path is told as it is: it is the program's own, and may be named after us. */
+static void tell_path(xai_error *err, const char *path) {
+  if (err == NULL) return;
+  char text[sizeof err->message];
+  const char *reason = err->message + strlen(xai_code_text(err->code));
+  snprintf(text, sizeof text, "%s: %.300s%s", xai_code_text(err->code), path, reason);
+  xai__str_copy(err->message, sizeof err->message, xai_str_of(text));
+}
+
 /* A file of that size whose blocks are there: writing into a mapped hole of a full disk would be fatal. */
 static xai_code make_room(int fd, xai_error *err) {
   int error = posix_fallocate(fd, 0, sizeof(share_file));
   bool unknown = error == EINVAL || error == EOPNOTSUPP;
   if (unknown && ftruncate(fd, sizeof(share_file)) == 0) return XAI_OK;
-  return error == 0 ? XAI_OK : fail_system(err, "no room can be made for the shared file", error);
+  return error == 0 ? XAI_OK : fail_system(err, "no room can be made for it", error);
 }
 
 /* Whoever finds it short and without a mark makes it as long as it must be, if somebody else is at it, too. */
 static xai_code check_file(int fd, xai_error *err) {
   struct stat at;
   uint64_t magic = 0;
-  if (fstat(fd, &at) != 0) return fail_system(err, "the shared file", errno);
-  if (!S_ISREG(at.st_mode)) return xai__fail(err, XAI_ERR_FILE, "the path is of something else than a file");
+  if (fstat(fd, &at) != 0) return fail_system(err, "it cannot be looked at", errno);
+  if (!S_ISREG(at.st_mode)) return xai__fail(err, XAI_ERR_FILE, "this is something else than a file");
   if (pread(fd, &magic, sizeof magic, 0) < 0 ||
       fstat(fd, &at) != 0) /* it is long enough before it is marked */
-    return fail_system(err, "the shared file", errno);
-  if (magic != 0 && magic != MAGIC) return xai__fail(err, XAI_ERR_FILE, "this is no shared file of ours");
+    return fail_system(err, "it cannot be looked at", errno);
+  if (magic != 0 && magic != MAGIC) return fail_magic(err, magic);
   uint64_t size = (uint64_t)at.st_size;
   if (size > sizeof(share_file) || (magic == MAGIC && size < sizeof(share_file)))
-    return xai__fail(err, XAI_ERR_FILE, "the shared file is damaged: it has %llu bytes, not %zu",
-                     (unsigned long long)size, sizeof(share_file));
+    return xai__fail(err, XAI_ERR_FILE, "it is damaged: it has %llu bytes, not %zu", (unsigned long long)size,
+                     sizeof(share_file));
   return size < sizeof(share_file) ? make_room(fd, err) : XAI_OK;
 }
 
@@ -129,12 +151,12 @@ static xai_code mark(share_file *file, xai_error *err) {
   if (magic == 0 && is_empty(file) && atomic_compare_exchange_strong(&file->magic, &magic, MAGIC))
     return XAI_OK;
   magic = atomic_load(&file->magic); /* another one may have been quicker */
-  return magic == MAGIC ? XAI_OK : xai__fail(err, XAI_ERR_FILE, "this is no shared file of ours");
+  return magic == MAGIC ? XAI_OK : fail_magic(err, magic);
 }
 
 static xai_code map(xai_share *self, xai_error *err) {
   void *file = mmap(NULL, sizeof(share_file), PROT_READ | PROT_WRITE, MAP_SHARED, self->fd, 0);
-  if (file == MAP_FAILED) return fail_system(err, "the shared file cannot be mapped", errno);
+  if (file == MAP_FAILED) return fail_system(err, "it cannot be mapped", errno);
   self->file = file;
   if (!atomic_is_lock_free(&self->file->magic))
     return xai__fail(err, XAI_ERR_FILE, "this machine has no atomic numbers of 64 bits");
@@ -145,10 +167,11 @@ xai_code xai__share_open(xai_share *self, const char *path, xai_error *err) {
   *self = (xai_share){.fd = -1, .process = getpid()};
   if (*path == '\0') return xai__fail(err, XAI_ERR_ARG, "the path of the shared file is empty");
   self->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
-  if (self->fd < 0) return fail_system(err, "the shared file cannot be opened", errno);
-  xai_code code = check_file(self->fd, err);
+  xai_code code = self->fd < 0 ? fail_system(err, "it cannot be opened", errno) : check_file(self->fd, err);
   if (code == XAI_OK) code = map(self, err);
-  if (code != XAI_OK) xai__share_close(self);
+  if (code == XAI_OK) return code;
+  tell_path(err, path);
+  xai__share_close(self);
   return code;
 }
 

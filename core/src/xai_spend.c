@@ -106,7 +106,9 @@ xai_code xai__spend_init(xai_spend *self, const xai_budget_options *options, int
   xai_code code = options->file != NULL ? xai__share_open(&self->share, options->file, err) : XAI_OK;
   if (code != XAI_OK) return code;
   code = turn_page(self);
-  return code == XAI_OK ? code : xai__fail(err, code, "it is full");
+  return code == XAI_OK
+           ? code
+           : xai__fail(err, code, "%s is full, with %d counters", options->file, XAI_SHARE_COUNTERS);
 }
 
 void xai__spend_deinit(xai_spend *self) {
@@ -180,6 +182,10 @@ xai_code xai__spend_state(xai_spend *self, xai_budget_state *out) {
   out->reserved = self->reserved;
   out->resets_at_s = resets_at(self);
   return XAI_OK;
+}
+
+void xai__spend_tell_file(xai_error *err) {
+  xai__fail(err, XAI_ERR_FILE, "the budget's was removed, cut short, or is full; a new client makes another");
 }
 
 /* "$0.0123" without zeros at its end, or "1234 tokens". */

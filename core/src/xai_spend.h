@@ -51,6 +51,8 @@ void xai__spend_leave(xai_spend *self, const xai_spend_booking *booking);
 
 /* XAI_ERR_STATE: no budget; XAI_ERR_FILE. */
 xai_code xai__spend_state(xai_spend *self, xai_budget_state *out);
+/* XAI_ERR_FILE of one in use, in words. */
+void xai__spend_tell_file(xai_error *err);
 /* XAI_ERR_SPENT in words: what is left, and what was needed. */
 void xai__spend_tell(xai_spend *self, uint64_t most, xai_error *err);
 

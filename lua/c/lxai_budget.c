@@ -23,7 +23,8 @@ static void set_amount(lua_State *L, const char *name, uint64_t amount) {
 
 static int fail_file(lua_State *L) {
   xai_error err;
-  lxai_error_set(&err, XAI_ERR_FILE, XAI_KIND_FILE, "%s: it was removed, cut short, or is full",
+  lxai_error_set(&err, XAI_ERR_FILE, XAI_KIND_FILE,
+                 "%s: the budget's was removed, cut short, or is full; a new client makes another",
                  xai_code_text(XAI_ERR_FILE));
   return lxai_fail(L, &err);
 }
