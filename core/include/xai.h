@@ -3,14 +3,16 @@
  *
  * The shape of a program:
  *
+ *   xai_error err;
  *   xai_config config = XAI_CONFIG_INIT;
  *   config.api_key = getenv("XAI_API_KEY");
  *   xai_client *client = xai_client_new(&config, &err);
+ *   if (client == NULL) return complain(err.message);
  *
  *   xai_request request = XAI_REQUEST_INIT;
  *   request.path = "/responses";
  *   request.body = xai_str_of("{\"model\":\"grok-4.6\",\"input\":\"Why do tides lag the Moon?\",\"stream\":true}");
- *   xai_call_id call = xai_call_start(client, &request, &err);
+ *   if (xai_call_start(client, &request, &err).id == 0) return complain(err.message);   // then no END comes
  *
  *   for (bool running = true; running;) {
  *     xai_client_step(client, 50);                  // 0 in a game: never waits
@@ -106,7 +108,6 @@ XAI_API xai_str xai_str_of(const char *text);
   X(ERR_DEADLINE, -501, "the deadline passed")                                        \
   X(ERR_SILENCE, -502, "the server fell silent")                                      \
   X(ERR_TOO_BIG, -503, "larger than the configured limit")                            \
-  X(ERR_BUDGET, -504, "the retry budget is used up")                                  \
   X(ERR_FULL, -505, "too many calls at once")                                         \
   X(ERR_STEPS, -506, "the check needed too many steps")                               \
   X(ERR_RATE, -507, "held back by a rate limit")                                      \
@@ -443,14 +444,16 @@ typedef struct xai_call_id {
  *   nesting of JSON                              max_depth
  * Between two events a stream gives back what only an event needs: then it holds some 4 KiB and its answer so far.
  * What one attempt used the next one uses again. Beyond a limit the call ends with XAI_ERR_TOO_BIG (XAI_ERR_DEPTH),
- * which names it. Of a client: max_calls calls, and libcurl's own 16 to 64 KiB for each connection that it serves. */
+ * which names it. Of a client: max_calls calls, and libcurl's own 16 to 64 KiB for each connection that it serves.
+ *
+ * Whatever max_attempts says, all retries of a client together are at most 10 % of its calls and 10 more in any 10 s; a
+ * call that may not be repeated for that ends with the error of its last attempt. Source: faults.md R4, R5. */
 #define XAI_NO_LIMIT UINT32_MAX
 typedef struct xai_limits {
-  uint32_t deadline_ms;  /* the whole call, retries and waits included; default 3,600,000            */
-  uint32_t connect_ms;   /* resolving and connecting, to the address that answers first; default 5,000 */
-  uint32_t handshake_ms; /* TLS; default 10,000                                                      */
-  uint32_t
-    first_event_ms; /* after connect_ms and handshake_ms, until the first event or body byte; default 600,000 */
+  uint32_t deadline_ms;        /* the whole call, retries and waits included; default 3,600,000            */
+  uint32_t connect_ms;         /* resolving, and the first address that connects; default 5,000            */
+  uint32_t handshake_ms;       /* TLS; default 10,000                                                      */
+  uint32_t first_event_ms;     /* after those two, until the first event or body byte; default 600,000     */
   uint32_t silence_ms;         /* between two bytes of the body, or of an upload; default 120,000          */
   uint32_t data_silence_ms;    /* between two data events, comments do not count; default 600,000          */
   uint32_t max_attempts;       /* default 3; 1 switches retrying off                                       */
@@ -562,8 +565,10 @@ typedef struct xai_log {
  * the larger. What a 429 teaches stays with the client that met it. Attempts at once are places that the system takes
  * back when a process dies (locks of open file descriptions: Linux, 1,024 at most); one that it forked keeps them alive
  * until it frees its copy of the client or becomes another program. Lines are each client's own: who has waited longest
- * in one does not pass those of another. Counts of before a restart of the machine do no harm. The file lies on a local
- * file system and is not cut or removed while in use: calls then fail with XAI_ERR_FILE. Source: faults.md F76. */
+ * in one does not pass those of another. Counts of before a restart of the machine do no harm. The file, of 256 KiB, is
+ * its maker's alone (mode 0600); made beforehand, empty, and with other rights it serves other users, too. It lies on a
+ * local file system and is not cut or removed while in use: calls then fail with XAI_ERR_FILE; cut in the moment between
+ * our look and our touch it costs the process a SIGBUS, as any mapped file does. Source: faults.md F76. */
 typedef struct xai_config {
   size_t size;            /* stamped by XAI_CONFIG_INIT                                             */
   const char *api_key;    /* copied, see xai_client_set_key. NULL: no Authorization header is sent  */
@@ -626,7 +631,8 @@ XAI_API xai_code xai_client_set_key(xai_client *client, xai_str key, const char 
 XAI_API xai_code xai_client_step(xai_client *client, uint32_t wait_ms);
 
 /* A descriptor that becomes readable when a step has something to do; epoll or kqueue inside. Watch it
- * with any event loop. Owned by the client. -1: none (scripted transport, other systems): step by time. */
+ * with any event loop. Owned by the client. -1: none (a transport
+ * that is the program's; systems that have neither): step by time. */
 XAI_API int xai_client_fd(const xai_client *client);
 /* Milliseconds until the next timer, 0 when an event is ready, -1 when nothing is waited for. */
 XAI_API int64_t xai_client_timeout(const xai_client *client);
@@ -680,7 +686,8 @@ typedef struct xai_request {
 #define XAI_REQUEST_INIT XAI_SIZED(xai_request)
 
 /* Start a call; never blocks, never fails for the world's reasons (those come in END). Returns id 0 with
- * err filled: XAI_ERR_ARG, XAI_ERR_TOO_BIG, XAI_ERR_FULL, XAI_ERR_NOMEM, XAI_ERR_STATE (see Threads, above). */
+ * err filled, and no END follows: XAI_ERR_ARG, XAI_ERR_KEY (config.key gave none, or the file's no longer can be read),
+ * XAI_ERR_TOO_BIG, XAI_ERR_FULL, XAI_ERR_NOMEM, XAI_ERR_STATE (see Threads, above), the errors of body_writer. */
 XAI_API xai_call_id xai_call_start(xai_client *client, const xai_request *request, xai_error *err);
 
 /* Stop it: END (XAI_OUTCOME_CANCELLED) comes with the next xai_client_next; events not yet taken are
@@ -792,9 +799,8 @@ typedef struct xai_result {
   bool retryable;            /* another call with the same request may succeed ...             */
   uint32_t retry_after_ms;   /* ... after so long: what the server asked for, when the breaker or a rate limit
                                 will let it pass, else a backoff with jitter; 0: not retryable  */
-  bool
-    is_unsettled; /* it was answered, and its cost not told: the budget counts its most_cost, see xai_call_settle */
-  bool repeatable; /* ... and cannot be billed twice: no attempt was answered or is of unknown outcome */
+  bool repeatable;   /* ... and cannot be billed twice: no attempt was answered or is of unknown outcome */
+  bool is_unsettled; /* answered, its cost not told: the budget counts its most_cost, see xai_call_settle */
 } xai_result;
 
 typedef struct xai_event {
@@ -812,8 +818,8 @@ typedef struct xai_event {
   const xai_result *result;   /* END                                                                  */
 } xai_event;
 
-/* The next event of any call: XAI_OK and event filled, or XAI_MORE (XAI_ERR_STATE: two threads at once). Pulling is what reads: an event
- * that is not taken holds back its call's socket, so memory stays bounded. Everything in it is borrowed
+/* The next event of any call: XAI_OK and event filled, or XAI_MORE (XAI_ERR_STATE: two threads at once). Pulling is what
+ * reads: an event that is not taken holds back its call's socket, so memory stays bounded. Everything in it is borrowed
  * until the next call of next, step, cancel or free. */
 XAI_API xai_code xai_client_next(xai_client *client, xai_event *event);
 

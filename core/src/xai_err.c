@@ -40,7 +40,6 @@ static const code_row code_rows[] = {
   {XAI_ERR_DEADLINE, XAI_KIND_TIMEOUT, true},
   {XAI_ERR_SILENCE, XAI_KIND_TIMEOUT, true},
   {XAI_ERR_TOO_BIG, XAI_KIND_LIMIT, false},
-  {XAI_ERR_BUDGET, XAI_KIND_LIMIT, true},
   {XAI_ERR_FULL, XAI_KIND_LIMIT, true},
   {XAI_ERR_STEPS, XAI_KIND_LIMIT, false},
   {XAI_ERR_RATE, XAI_KIND_RATE, true},
@@ -96,7 +95,6 @@ const char *xai_code_name(xai_code code) {
     case XAI_ERR_DEADLINE: return "err_deadline";
     case XAI_ERR_SILENCE: return "err_silence";
     case XAI_ERR_TOO_BIG: return "err_too_big";
-    case XAI_ERR_BUDGET: return "err_budget";
     case XAI_ERR_FULL: return "err_full";
     case XAI_ERR_STEPS: return "err_steps";
     case XAI_ERR_RATE: return "err_rate";
