@@ -15,9 +15,9 @@
 #define NEVER UINT64_MAX
 
 typedef struct host_exchange {
-  struct host_exchange *next; /* in order of start */
+  struct host_exchange *next, *previous; /* in order of start                   */
+  struct host_exchange *next_alike;      /* in the same row of the table        */
   uint32_t id;
-  bool taken;           /* handed out                                       */
   uint64_t connect_due; /* the first byte must have been pulled by then     */
   xai_talk talk;
 } host_exchange;
@@ -25,7 +25,11 @@ typedef struct host_exchange {
 typedef struct host {
   xai_transport base; /* first: the two convert into each other           */
   xai_mem mem;
-  host_exchange *first;
+  host_exchange *first, *last;
+  host_exchange *waiting; /* the first that was not handed out; all behind it were not either */
+  host_exchange **rows;   /* by the lower bits of their ids */
+  uint32_t row_count;     /* a power of two                                  */
+  uint32_t count;
   uint32_t last_id;
   uint64_t connect_due; /* the earliest of those handed out                 */
   bool secure;
@@ -40,10 +44,47 @@ static host *host_of(const xai_transport *base) {
   return (host *)(uintptr_t)base;
 }
 
+/* ---- those in flight: a list in order of start, and a table by id */
+
+static host_exchange **row_of(const host *self, uint32_t id) {
+  return &self->rows[id & (self->row_count - 1)];
+}
+
 static host_exchange *find(const xai_transport *base, uint32_t id) {
-  host_exchange *x = host_of(base)->first;
-  while (x != NULL && x->id != id) x = x->next;
+  const host *self = host_of(base);
+  host_exchange *x = self->row_count > 0 ? *row_of(self, id) : NULL;
+  while (x != NULL && x->id != id) x = x->next_alike;
   return x;
+}
+
+static void enter_row(host *self, host_exchange *x) {
+  host_exchange **row = row_of(self, x->id);
+  x->next_alike = *row;
+  *row = x;
+}
+
+/* Without memory for more rows they get longer; false: there are none at all. */
+static bool make_rows(host *self) {
+  if (self->count < self->row_count) return true;
+  uint32_t count = self->row_count > 0 ? self->row_count * 2 : 16;
+  host_exchange **rows = xai__alloc(&self->mem, count * sizeof *rows);
+  if (rows == NULL) return self->row_count > 0;
+  xai__free(&self->mem, self->rows, self->row_count * sizeof *rows);
+  self->rows = rows;
+  self->row_count = count;
+  for (host_exchange *x = self->first; x != NULL; x = x->next) enter_row(self, x);
+  return true;
+}
+
+static void add(host *self, host_exchange *x) {
+  x->id = ++self->last_id;
+  x->previous = self->last;
+  if (self->last != NULL) self->last->next = x;
+  else self->first = x;
+  self->last = x;
+  if (self->waiting == NULL) self->waiting = x;
+  self->count++;
+  enter_row(self, x);
 }
 
 static void destroy(host *self, host_exchange *x) {
@@ -52,9 +93,15 @@ static void destroy(host *self, host_exchange *x) {
 }
 
 static void drop(host *self, host_exchange *x) {
-  host_exchange **link = &self->first;
-  while (*link != x) link = &(*link)->next;
-  *link = x->next;
+  host_exchange **row = row_of(self, x->id);
+  while (*row != x) row = &(*row)->next_alike;
+  *row = x->next_alike;
+  if (x->previous != NULL) x->previous->next = x->next;
+  else self->first = x->next;
+  if (x->next != NULL) x->next->previous = x->previous;
+  else self->last = x->previous;
+  if (self->waiting == x) self->waiting = x->next;
+  self->count--;
   destroy(self, x);
 }
 
@@ -63,7 +110,7 @@ static void drop(host *self, host_exchange *x) {
 static xai_exchange *host_start(xai_transport *base, const xai_exchange_request *request,
                                 const xai_sink *sink) {
   host *self = host_of(base);
-  host_exchange *x = xai__alloc(&self->mem, sizeof *x);
+  host_exchange *x = make_rows(self) ? xai__alloc(&self->mem, sizeof *x) : NULL;
   if (x == NULL) return NULL;
   x->connect_due = NEVER;
   xai_str path = xai_str_of(request->url + self->path_at);
@@ -71,10 +118,7 @@ static xai_exchange *host_start(xai_transport *base, const xai_exchange_request 
     destroy(self, x);
     return NULL;
   }
-  x->id = ++self->last_id;
-  host_exchange **link = &self->first;
-  while (*link != NULL) link = &(*link)->next;
-  *link = x;
+  add(self, x);
   return (xai_exchange *)(void *)x;
 }
 
@@ -108,6 +152,7 @@ static void host_free(xai_transport *base) {
   host *self = host_of(base);
   while (self->first != NULL) drop(self, self->first);
   xai_mem mem = self->mem;
+  xai__free(&mem, self->rows, self->row_count * sizeof *self->rows);
   xai__free(&mem, self, sizeof *self);
 }
 
@@ -216,12 +261,6 @@ xai_transport *xai__transport_host_new(const xai_mem *mem, const xai_config *con
 
 /* ---- the program's side */
 
-static host_exchange *first_waiting(const xai_transport *base) {
-  host_exchange *x = host_of(base)->first;
-  while (x != NULL && x->taken) x = x->next;
-  return x;
-}
-
 static uint64_t limit_from(uint64_t now, const xai_exchange_request *request, bool secure) {
   if (request->connect_ms == XAI_NO_LIMIT || (secure && request->handshake_ms == XAI_NO_LIMIT)) return NEVER;
   return now + request->connect_ms + (secure ? request->handshake_ms : 0);
@@ -229,9 +268,9 @@ static uint64_t limit_from(uint64_t now, const xai_exchange_request *request, bo
 
 bool xai__host_next(xai_transport *base, uint64_t now, xai_host_request *out, void **sink_user) {
   host *self = host_of(base);
-  host_exchange *x = first_waiting(base);
+  host_exchange *x = self->waiting;
   if (x == NULL) return false;
-  x->taken = true;
+  self->waiting = x->next;
   x->connect_due = limit_from(now, x->talk.request, self->secure);
   if (x->connect_due < self->connect_due) self->connect_due = x->connect_due;
   *out = (xai_host_request){.id = x->id,
@@ -246,7 +285,7 @@ bool xai__host_next(xai_transport *base, uint64_t now, xai_host_request *out, vo
 }
 
 bool xai__host_waiting(const xai_transport *base) {
-  return first_waiting(base) != NULL;
+  return host_of(base)->waiting != NULL;
 }
 
 bool xai__host_live(const xai_transport *base, uint32_t id) {

@@ -754,6 +754,50 @@ static void F63_a_cancel_ends_the_exchange_in_each_phase(void) {
   }
 }
 
+/* Those of the calls `i` with i % every == 0 end, the last one first where `back` is set. */
+static void end_some(trip *t, const uint32_t *ids, uint32_t count, uint32_t every, bool back) {
+  static const char answer[] = HEAD_200 "Content-Length: 2\r\n\r\nok";
+  for (uint32_t n = 0; n < count; n++) {
+    uint32_t i = back ? count - 1 - n : n;
+    if (i % every != 0 || !xai_host_live(t->w.client, ids[i])) continue;
+    t->request.id = ids[i];
+    trip_feed(t, answer, sizeof answer - 1);
+    CHECK_INT(t->wish, XAI_HOST_KEEP);
+    CHECK(!xai_host_live(t->w.client, ids[i]));
+  }
+}
+
+static void many_at_once_are_handed_out_in_order_and_end_in_any(void) {
+  enum { MANY = 300 };
+  trip t;
+  trip_open(&t, "http://host/v1");
+  xai_call_id calls[MANY];
+  uint32_t ids[MANY];
+  for (uint32_t i = 0; i < MANY; i++) calls[i] = trip_start(&t, "POST", "{}");
+  xai_call_cancel(t.w.client, calls[0]); /* the first, the last and one within: never handed out */
+  xai_call_cancel(t.w.client, calls[150]);
+  xai_call_cancel(t.w.client, calls[MANY - 1]);
+  uint32_t count = 0;
+  for (; trip_send(&t); ids[count++] = t.request.id) {
+    CHECK(count == 0 || t.request.id > ids[count - 1]);
+    CHECK(t.request.call.id != calls[0].id && t.request.call.id != calls[150].id);
+  }
+  CHECK_INT(count, MANY - 3);
+  end_some(&t, ids, count, 3, true);
+  for (uint32_t i = 0; i < count; i++) CHECK(xai_host_live(t.w.client, ids[i]) == (i % 3 != 0));
+  trip_start(&t, "POST", "{}"); /* behind those that are left */
+  CHECK(trip_send(&t));
+  CHECK(t.request.id > ids[count - 1]);
+  uint32_t late = t.request.id;
+  end_some(&t, ids, count, 1, false);
+  CHECK(xai_host_live(t.w.client, late));
+  end_some(&t, &late, 1, 1, false);
+  trip_pull(&t);
+  CHECK_INT(t.w.ends, MANY + 1);
+  CHECK_INT(xai_client_pending(t.w.client), 0);
+  trip_close(&t);
+}
+
 static void the_faces_of_other_transports_do_nothing(void) {
   wire w;
   wire_open(&w);
@@ -823,6 +867,7 @@ int main(void) {
   RUN(F17_a_kept_connection_that_dies_is_no_second_request);
   RUN(a_429_is_asked_again_on_another_exchange);
   RUN(F63_a_cancel_ends_the_exchange_in_each_phase);
+  RUN(many_at_once_are_handed_out_in_order_and_end_in_any);
   RUN(the_faces_of_other_transports_do_nothing);
   check_nomem("nomem", without_memory);
   return check_report("host");
