@@ -317,6 +317,39 @@ describe("xai.hosted", function()
     assert.equal(2, cranked)
   end)
 
+  it("turns the network again while there is time, where a turn serves only some sockets", function()
+    local cranked, events, ever = 0, 0, math.huge
+    local busy = {
+      handle = {}, busy = function() return true end, due = function() return 5 end, tend = function() end,
+      crank = function()
+        cranked = cranked + 1
+        events = cranked <= 3 and 2 or 0
+      end,
+    }
+    local function clients()
+      local given = false
+      return function()
+        if given then return nil end
+        given = true
+        return busy
+      end
+    end
+    local function take_events()
+      events = events - 1
+      return events >= 0
+    end
+    local function turns(host, budget)
+      cranked = 0
+      require("xai.hosted").new(host, clients, take_events):pump(budget)
+      return cranked
+    end
+    assert.equal(4, turns({ most = 8 }, ever)) -- three that brought something, and the one that brought nothing
+    assert.equal(1, turns({ most = 8 }, 0))
+    assert.equal(1, turns({ most = 8 }))
+    assert.equal(1, turns({}, ever))
+    assert.equal(1, turns({ most = 8, watch = function() end }, ever)) -- the descriptor tells of what is left
+  end)
+
   it("lets a simulated network run beside it", function()
     open(function() return json_answer "real" end)
     local simulated = assert(xai.new { simulate = true })

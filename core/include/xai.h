@@ -604,6 +604,9 @@ typedef struct xai_config {
    * above. Made if there is none; kept open. Without rates: XAI_ERR_ARG. NULL: each client has them to itself. */
   const char *share;
   xai_budget_options budget;
+  /* Sockets that have something and are served by one step, of some ten microseconds each; those left over are the
+   * first of the next. For a frame with a budget and hundreds of streams. 0 or above: 1,032. */
+  uint32_t max_ready;
 } xai_config;
 #define XAI_CONFIG_INIT XAI_SIZED(xai_config)
 

@@ -304,10 +304,10 @@ static uint32_t longest_wait(xai_client *client, uint32_t wait_ms) {
   return left < wait_ms ? (uint32_t)left : wait_ms;
 }
 
-/* Not driven for a while: what came meanwhile is taken before anything is called overdue (F101). */
+/* Not driven for a while: all that came meanwhile is taken before anything is called overdue (F101). */
 static void catch_up(xai_client *client) {
   if (client->now - client->stepped_at <= LATE_MS) return;
-  client->transport->ops->step(client->transport, client->now, 0);
+  client->transport->ops->step(client->transport, client->now, 0, 0);
   refresh_touched(client);
 }
 
@@ -322,7 +322,7 @@ xai_code xai_client_step(xai_client *client, uint32_t wait_ms) {
   refresh_touched(client);
   wait_ms = longest_wait(client, wait_ms);
   client->now_is_old = wait_ms > 0;
-  code = client->transport->ops->step(client->transport, client->now, wait_ms);
+  code = client->transport->ops->step(client->transport, client->now, wait_ms, client->max_ready);
   if (client->now_is_old) xai__client_read_clock(client);
   client->stepped_at = client->now;
   refresh_touched(client);

@@ -54,6 +54,7 @@ struct xai_client {
   xai_transport_kind transport_kind;
   xai_transport *transport;
   uint32_t max_calls;
+  uint32_t max_ready;
   xai_slot **slots;
   size_t slot_count;
   size_t slot_room;

@@ -153,6 +153,7 @@ xai_client *xai_client_new(const xai_config *config, xai_error *err) {
   if (client->clock.wall_s == NULL) client->clock.wall_s = system_wall_s;
   client->limits = xai__limits(&config->limits, NULL);
   client->transport_kind = config->transport;
+  client->max_ready = config->max_ready;
   client->max_calls = config->max_calls ? config->max_calls : DEFAULT_MAX_CALLS;
   if (client->max_calls > MOST_CALLS) client->max_calls = MOST_CALLS;
   client->alarm_at = UINT64_MAX;

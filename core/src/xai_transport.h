@@ -59,8 +59,9 @@ typedef struct xai_transport_ops {
                  xai_exchange *exchange); /* closes its connection; nothing more is told */
   void (*resume)(xai_transport *self,
                  xai_exchange *exchange); /* after a pause; bytes come with the next step */
-  /* Move bytes; wait at most wait_ms. `now` is the client's clock. XAI_ERR_NOMEM or XAI_OK. */
-  xai_code (*step)(xai_transport *self, uint64_t now, uint32_t wait_ms);
+  /* Move bytes; wait at most wait_ms. `now` is the client's clock. most: sockets that are served, 0: as many as seem
+   * right; the others keep their place. XAI_ERR_NOMEM or XAI_OK. */
+  xai_code (*step)(xai_transport *self, uint64_t now, uint32_t wait_ms, uint32_t most);
   /* Wake the descriptor at this moment of the client's clock; UINT64_MAX: never. */
   void (*alarm)(xai_transport *self, uint64_t at, uint64_t now);
   int (*fd)(const xai_transport *self);

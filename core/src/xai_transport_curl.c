@@ -22,7 +22,7 @@
 /* What a step brings shall still be in the cache when it is parsed, and a step must end: so few sockets at a time, in
  * turns, until they have said enough. */
 #define READY_ROOM 8
-#define READY_ROUNDS 128
+#define READY_MOST 1032u
 #define TOLD_ENOUGH 65536u
 #define SPARE_MAX 64 /* easy handles kept for reuse, some 6 KiB each     */
 #define IDLE_CONNECTIONS 256L
@@ -630,7 +630,11 @@ static CURLMcode turn(net *self, xai_poll_ready *ready, size_t count) {
   return count > 0 || has_curl_work(self) ? turn_curl(self, ready, count) : CURLM_OK;
 }
 
-static xai_code net_step(xai_transport *base, uint64_t now, uint32_t wait_ms) {
+static size_t room_for(uint32_t left) {
+  return left < READY_ROOM ? left : READY_ROOM;
+}
+
+static xai_code net_step(xai_transport *base, uint64_t now, uint32_t wait_ms, uint32_t most) {
   net *self = net_of(base);
   xai_poll_ready ready[READY_ROOM];
   CURLMcode result = CURLM_OK;
@@ -639,12 +643,15 @@ static xai_code net_step(xai_transport *base, uint64_t now, uint32_t wait_ms) {
   self->told = 0;
   if (has_work(self)) result = turn(self, NULL, 0);
   net_rearm(self);
-  size_t count = xai__poll_wait(self->poll, self->news ? 0 : wait_ms, ready, READY_ROOM);
-  for (int round = 0; count > 0 || has_work(self); round++) {
+  uint32_t left = most > 0 && most < READY_MOST ? most : READY_MOST;
+  size_t count = xai__poll_wait(self->poll, self->news ? 0 : wait_ms, ready, room_for(left));
+  while (count > 0 || has_work(self)) {
     CURLMcode fresh = turn(self, ready, count);
     if (fresh != CURLM_OK) result = fresh;
-    if (count < READY_ROOM || round == READY_ROUNDS || self->told >= TOLD_ENOUGH) break;
-    count = xai__poll_wait(self->poll, 0, ready, READY_ROOM);
+    bool were_all = count < room_for(left);
+    left -= (uint32_t)count;
+    if (were_all || left == 0 || self->told >= TOLD_ENOUGH) break;
+    count = xai__poll_wait(self->poll, 0, ready, room_for(left));
   }
   end_overdue(self);
   net_rearm(self);

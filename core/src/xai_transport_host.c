@@ -188,9 +188,9 @@ static void find_connect_due(host *self) {
     if (x->connect_due < self->connect_due) self->connect_due = x->connect_due;
 }
 
-static xai_code host_step(xai_transport *base, uint64_t now, uint32_t wait_ms) {
+static xai_code host_step(xai_transport *base, uint64_t now, uint32_t wait_ms, uint32_t most) {
   host *self = host_of(base);
-  (void)wait_ms;
+  (void)wait_ms, (void)most;
   if (now < self->connect_due) return XAI_OK;
   for (host_exchange *x = self->first, *next; x != NULL; x = next) {
     next = x->next;

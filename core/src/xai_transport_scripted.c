@@ -66,10 +66,11 @@ static void resume(xai_transport *base, xai_exchange *exchange) {
   (void)exchange;
 }
 
-static xai_code step(xai_transport *base, uint64_t now, uint32_t wait_ms) {
+static xai_code step(xai_transport *base, uint64_t now, uint32_t wait_ms, uint32_t most) {
   (void)base;
   (void)now;
   (void)wait_ms;
+  (void)most;
   return XAI_OK;
 }
 

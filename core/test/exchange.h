@@ -112,10 +112,15 @@ static inline xai_transport *open_plain(void) {
   return open_with(&config);
 }
 
-static inline void step(xai_transport *t, uint32_t wait_ms) {
+/* most: sockets that are served, 0: all. */
+static inline void step_some(xai_transport *t, uint32_t wait_ms, uint32_t most) {
   in_step = true;
-  CHECK_INT(t->ops->step(t, xai__poll_now(), wait_ms), XAI_OK);
+  CHECK_INT(t->ops->step(t, xai__poll_now(), wait_ms, most), XAI_OK);
   in_step = false;
+}
+
+static inline void step(xai_transport *t, uint32_t wait_ms) {
+  step_some(t, wait_ms, 0);
 }
 
 /* Until so many of them are done; the test fails after ten seconds. */

@@ -134,6 +134,41 @@ static void sixty_four_at_once(void) {
   lb_stop(s);
 }
 
+static int sum_of_dones(const call *calls, int count) {
+  int done = 0;
+  for (int i = 0; i < count; i++) done += calls[i].answer.dones;
+  return done;
+}
+
+static void a_step_serves_no_more_sockets_than_it_may(void) {
+  enum { N = 40, MOST = 3 };
+  static call calls[N];
+  const lb_step script[] = {READ, GATE(1), WRITE(OK_HELLO), CLOSE};
+  const lb_step *const scripts[] = {script};
+  lb_server *s = lb_start(scripts, 1);
+  xai_transport *t = open_plain();
+  memset(calls, 0, sizeof calls);
+  for (int i = 0; i < N; i++) start(t, s, &calls[i], "POST", "{}");
+  uint64_t until = xai__poll_now() + 10000;
+  while (lb_seen(s, LB_REQUESTS) < N && xai__poll_now() < until) step(t, 5);
+  lb_open_gate(s, 1);
+  CHECK(lb_wait(s, LB_CLOSED, N)); /* from here on all of them have something */
+  int done = 0, steps = 0, most = 0;
+  for (; done < N && xai__poll_now() < until; steps++) {
+    step_some(t, 0, MOST);
+    int now_done = sum_of_dones(calls, N);
+    if (now_done - done > most) most = now_done - done;
+    done = now_done;
+  }
+  CHECK_INT(done, N);
+  CHECK(most > 0 && most <= MOST);
+  CHECK(steps >= N / MOST); /* nobody's turn came twice before another's came once */
+  CHECK(over_libcurl || steps <= 2 * N / MOST);
+  for (int i = 0; i < N; i++) CHECK_INT(calls[i].answer.end.code, XAI_OK);
+  t->ops->free(t);
+  lb_stop(s);
+}
+
 static void connections_are_limited_when_asked(void) {
   enum { N = 20 };
   static answer answers[N];
@@ -568,6 +603,7 @@ static void all(void) {
   RUN(other_methods_go_out_as_written);
   RUN(head_has_no_body);
   RUN(sixty_four_at_once);
+  RUN(a_step_serves_no_more_sockets_than_it_may);
   RUN(connections_are_limited_when_asked);
   RUN(chunks_split_at_odd_places);
   RUN(errors_of_the_api_are_answers);

@@ -175,6 +175,7 @@ static xai_config check_config(lua_State *L, int at) {
   config.seed = lxai_opt_count(L, at, "client", "seed");
   config.max_calls = opt_count32(L, at, "client", "max_calls");
   config.max_connections = opt_count32(L, at, "client", "max_connections");
+  config.max_ready = opt_count32(L, at, "client", "max_ready");
   config.transport = (xai_transport_kind)lxai_opt_choice(L, at, "client", "transport", transports);
   if (lxai_opt_choice(L, at, "client", "clock", clocks) == 1) config.clock.now_ms = manual_now_ms;
   config.require_staple = lxai_opt_bool(L, at, "client", "require_staple");

@@ -596,7 +596,7 @@ local function new(options, level)
     require_staple = options.require_staple, limits = limits_of("xai.new", options, level),
     rates = options.rates, rates_fixed = options.learn_rates == false, share = options.share,
     budget = budget and budget.core,
-    breaker = rates.check_breaker(options.breaker, level),
+    breaker = rates.check_breaker(options.breaker, level), max_ready = host and host.most,
     transport = sim and "scripted" or host and host.transport or "curl", clock = sim and "manual" or "system",
   }, sim, log, options.on_end)
   if not link and err.kind == "usage" and (options.base_url or err.code ~= "url") then

@@ -8,6 +8,7 @@
 local loop = require "xai.loop"
 local threads = require "xai.threads"
 
+local SOCKETS = 8     -- served between two looks at the clock
 local BUDGET = 0.0002 -- seconds of a frame: little more than a hundredth of what there is at sixty a second
 
 local turn
@@ -15,7 +16,7 @@ local turn
 --- Wait from frame to frame from now on. To be called before the first client is made.
 --- @param options { report: function? }?  report(message): a task failed that nobody waits for; default: to stderr
 local function attach(options)
-  local host = { alarm = function() end, report = options and options.report }
+  local host = { alarm = function() end, most = SOCKETS, report = options and options.report }
   turn = threads.new(host, function()
     error("a frame cannot wait: make this call inside xai.spawn(function() ... end)", 0)
   end)
@@ -24,7 +25,7 @@ end
 
 --- To be called each frame: moves bytes, gives out events, resumes the tasks that waited for them.
 --- @param budget number?  seconds after which the rest is left to the next frame; default 0.0002. What has begun is
----   not interrupted: a task that does not wait, a turn of the network (some ten microseconds for each ready socket)
+---   not interrupted: a task that does not wait, a turn of the network (some ten microseconds for each of 8 sockets)
 --- @return boolean more  something was left
 local function update(budget)
   if not turn then error("xai.frame.update: call xai.frame.attach() first", 2) end

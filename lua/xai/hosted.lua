@@ -19,6 +19,7 @@ local STUCK = 10000 -- turns of a simulated network without an event before we s
 --- @field watch fun(client: table)?   it has calls in flight: call loop.pump when client.handle:fd() becomes readable
 --- @field unwatch fun(client: table)? ... no longer; the descriptor is about to be closed, perhaps
 --- @field paced boolean?              pump alone gives out real events, and the host calls it with a budget
+--- @field most integer?               sockets that a turn of the network serves before the clock is asked again
 --- @field rest (fun(): boolean)?      if the budget is used up, go on in the next turn, and say that you did
 --- @field kill fun(thread: any)?      end what spawn gave, wherever it is parked
 --- @field is_over fun(thread: thread): boolean?  has a coroutine of the host's run to its end?
@@ -95,13 +96,14 @@ function Hosted:forget(client)
   if self.host.unwatch then self.host.unwatch(client) end
 end
 
--- Until the time is up or nothing is left, but at least so often; may anything be left?
+-- Until the time is up or nothing is left, but at least so often; may anything be left, and was there anything?
 local function take_all(self, limit, least)
+  local took = false
   while least > 0 or not limit or core.now() < limit do
-    if not take(self, limit and 1) then return false end
-    least = least - 1
+    if not take(self, limit and 1) then return false, took end
+    least, took = least - 1, true
   end
-  return true
+  return true, took
 end
 
 local function crank(self)
@@ -112,13 +114,18 @@ end
 
 --- Do what is due now, and give every event to its call.
 --- @param budget number?    seconds after which to stop; what is left is done first the next time, before the network
----   has its turn, whose time is not bounded by this: some ten microseconds for each socket that has something
+---   has its turn, whose time is not bounded by this: some ten microseconds for each of host.most sockets
 --- @return number? seconds  until the next time, at the latest; nil: nothing is in flight
 function Hosted:pump(budget)
   local limit = budget and core.now() + budget
-  local late = self.behind and budget ~= nil
+  local late, took = self.behind and budget ~= nil, nil
+  local goes_on = limit and self.host.most and not self.host.watch -- a descriptor that is watched tells itself
   if not late then crank(self) end
-  self.behind = take_all(self, limit, late and 1 or 0)
+  self.behind, took = take_all(self, limit, late and 1 or 0)
+  while goes_on and took and not self.behind and core.now() < limit do
+    crank(self)
+    self.behind, took = take_all(self, limit, 0)
+  end
   local due
   for client in self.clients() do
     self:watch(client)
