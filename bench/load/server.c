@@ -7,7 +7,8 @@
  *   /small/v1/responses              a whole answer of 0.7 KB
  *   /flat/COUNT/v1/responses         a stream of COUNT text deltas, as fast as it is read
  *   /rate/HZ/COUNT/v1/responses      a stream of COUNT text deltas, HZ a second; each holds the microsecond
- *                                    (CLOCK_MONOTONIC) at which it was sent
+ *                                    (CLOCK_MONOTONIC) at which it was sent. Streams of one rate share its period out
+ *                                    evenly among them, whenever they were opened.
  *
  * Numbers count, words change and streams differ in their items' names, as in life: LuaJIT finds its texts by a few of
  * their bytes, and takes long where only others differ.
@@ -34,10 +35,14 @@
 enum {
   MAX_REQUEST = 8192,
   BATCH = 64,
-  WHEEL = 1024,
+  TICK_US = 100,
+  TICKS_A_SECOND = 1000000 / TICK_US,
+  WHEEL = 16384, /* ticks: more than the longest period                  */
   DELTAS_A_BLOCK = 64,
   VOICES = 64,
   FIRST_NUMBER = 100000, /* all have as many digits, for a while */
+  NUMBER_DIGITS = 6,
+  TIME_DIGITS = 16,
   MAX_BLOCK = 32768,
   BARE_EVENT = 150, /* bytes that are in every event behind its number */
   MAX_EVENT = 1024
@@ -45,36 +50,40 @@ enum {
 
 /* What one stream says: as all others, but under a name of its own. */
 typedef struct voice {
-  char id[37], prologue[4096], block[MAX_BLOCK], epilogue[8192];
+  char id[37], prologue[4096], block[MAX_BLOCK], timed[MAX_EVENT], epilogue[8192];
 } voice;
 
+/* What each event needs comes first, and what only requests need last: thousands of peers share the cache. */
 typedef struct peer {
   int fd;
+  bool streams; /* the end of the stream is still to be written          */
+  bool blocked; /* the queue tells when more can be written              */
   SSL *ssl;
-  char in[MAX_REQUEST];
-  size_t in_len;
-  size_t skip;     /* body bytes of the request still to come              */
-  const char *out; /* what is being written                                */
+  const char *out; /* what is being written                                 */
   size_t out_len;
   size_t out_at;
-  char own[MAX_EVENT]; /* ... when it is this peer's alone                     */
-  uint64_t blocks;     /* flat: blocks left; rate: events left                 */
-  uint32_t every_ms;   /* rate                                                 */
-  uint32_t first_ms;   /* rate: to the first event, so that streams opened at once do not speak at once */
-  char *block;         /* flat: what this peer gets next, its numbers its own  */
-  unsigned number;     /* of the next event                                    */
+  uint64_t blocks;    /* flat: blocks left; rate: events left                  */
+  uint32_t every;     /* rate: ticks from one event to the next                */
+  uint32_t phase;     /* rate: where in these its own tick is                  */
+  unsigned number;    /* of the next event                                     */
+  struct peer *next;  /* in the wheel                                          */
+  struct peer **back; /* ... what points to this one; NULL: it is not there    */
   const voice *voice;
-  bool streams; /* the end of the stream is still to be written         */
-  bool rated;
-  struct peer *next; /* in the wheel                                         */
+  char *block;           /* flat: what this peer gets next, its numbers its own   */
+  char timed[MAX_EVENT]; /* rate: the same                                        */
+  size_t skip;           /* body bytes of the request still to come               */
+  size_t in_len;
+  char in[MAX_REQUEST];
 } peer;
 
 static SSL_CTX *tls;
-static int queue;
+static int queue, timer;
 static peer *wheel[WHEEL], *dead;
-static uint64_t tick;
+static size_t in_wheel;
+static uint64_t tick; /* up to which the wheel has turned */
 static char small[4096];
-static size_t prologue_len, block_len, epilogue_len, small_len;
+static size_t prologue_len, block_len, timed_len, epilogue_len, small_len;
+static size_t number_at, time_at; /* in a timed event */
 
 static voice voices[VOICES];
 
@@ -145,6 +154,7 @@ static void compose_voice(voice *v) {
   n = 0;
   for (int i = 0; i < DELTAS_A_BLOCK; i++) n += add_delta(raw + n, FIRST_NUMBER, words[i % 8]);
   block_len = as_chunk(v->block, raw, n);
+  timed_len = as_chunk(v->timed, raw, add_delta(raw, FIRST_NUMBER, " 0000000000000000"));
   n = add_event(raw, "response.output_text.done",
                 "{\"type\":\"response.output_text.done\",\"sequence_number\":9001," ITEM
                 ",\"text\":\"Tides lag the Moon.\",\"logprobs\":[]}");
@@ -159,7 +169,12 @@ static void compose_voice(voice *v) {
   epilogue_len += (size_t)sprintf(v->epilogue + epilogue_len, "0\r\n\r\n");
   speak_as(v->id, v->prologue, prologue_len);
   speak_as(v->id, v->block, block_len);
+  speak_as(v->id, v->timed, timed_len);
   speak_as(v->id, v->epilogue, epilogue_len);
+}
+
+static size_t behind(const char *text, const char *mark) {
+  return (size_t)(strstr(text, mark) - text) + strlen(mark);
 }
 
 static void compose(void) {
@@ -170,6 +185,8 @@ static void compose(void) {
              (unsigned long long)(mixed * mixed & UINT64_C(0xffffffffffff)));
     compose_voice(&voices[i]);
   }
+  number_at = behind(voices[0].timed, "\"sequence_number\":");
+  time_at = behind(voices[0].timed, "\"delta\":\" ");
   static const char whole[] = RESPONSE("completed", MESSAGE("completed", PART));
   small_len = (size_t)sprintf(
     small, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
@@ -183,17 +200,25 @@ static void watch(peer *p, int op, uint32_t events) {
   epoll_ctl(queue, op, p->fd, &e);
 }
 
+static void into_wheel(peer *p) {
+  peer **slot = &wheel[(tick + 1 + (p->phase + p->every - (tick + 1) % p->every) % p->every) % WHEEL];
+  p->next = *slot;
+  if (p->next) p->next->back = &p->next;
+  p->back = slot;
+  *slot = p;
+  in_wheel++;
+}
+
+static void out_of_wheel(peer *p) {
+  *p->back = p->next;
+  if (p->next) p->next->back = p->back;
+  p->back = NULL;
+  in_wheel--;
+}
+
 /* Freed when the batch of events is over: one of them may still name it. */
 static void drop(peer *p) {
-  if (p->rated) {
-    for (int i = 0; i < WHEEL; i++)
-      for (peer **at = &wheel[i]; *at != NULL; at = &(*at)->next)
-        if (*at == p) {
-          *at = p->next;
-          i = WHEEL - 1;
-          break;
-        }
-  }
+  if (p->back) out_of_wheel(p);
   if (p->ssl) SSL_free(p->ssl);
   close(p->fd);
   p->fd = -1;
@@ -224,11 +249,8 @@ static void say(peer *p, const char *bytes, size_t len) {
   p->out_at = 0;
 }
 
-static void into_wheel(peer *p, uint32_t in_ms) {
-  peer **slot = &wheel[(tick + (in_ms ? in_ms : 1)) % WHEEL];
-  p->next = *slot;
-  *slot = p;
-  p->rated = true;
+static void put_digits(char *to, int digits, uint64_t value) {
+  for (; digits > 0; value /= 10) to[--digits] = (char)('0' + value % 10);
 }
 
 /* The block that is next, with its events numbered on. */
@@ -240,8 +262,7 @@ static const char *next_block(peer *p) {
   for (char *at = p->block;
        (at = memmem(at, (size_t)(p->block + block_len - at), before, sizeof before - 1)) != NULL;) {
     at += sizeof before - 1;
-    unsigned left = p->number++;
-    for (int digit = 5; digit >= 0; digit--, left /= 10) at[digit] = (char)('0' + left % 10);
+    put_digits(at, NUMBER_DIGITS, p->number++);
     at += BARE_EVENT;
   }
   return p->block;
@@ -249,18 +270,24 @@ static const char *next_block(peer *p) {
 
 /* What follows what has been written; false: nothing for now. */
 static bool say_more(peer *p) {
-  if (!p->streams || p->rated) return false;
-  if (p->blocks > 0 && p->every_ms == 0) {
+  if (!p->streams || p->back) return false;
+  if (p->blocks > 0 && p->every == 0) {
     p->blocks--;
     say(p, next_block(p), block_len);
   } else if (p->blocks > 0) {
-    into_wheel(p, p->number == FIRST_NUMBER ? p->first_ms : p->every_ms);
+    into_wheel(p);
     return false;
   } else {
     p->streams = false;
     say(p, p->voice->epilogue, epilogue_len);
   }
   return true;
+}
+
+/* Whether the queue is to tell when more can be written. */
+static void set_blocked(peer *p, bool blocked) {
+  if (p->blocked != blocked) watch(p, EPOLL_CTL_MOD, blocked ? EPOLLIN | EPOLLOUT : EPOLLIN);
+  p->blocked = blocked;
 }
 
 /* False: the peer is gone. */
@@ -272,13 +299,13 @@ static bool flush_peer(peer *p) {
       return false;
     }
     if (n < 0) {
-      watch(p, EPOLL_CTL_MOD, EPOLLIN | EPOLLOUT);
+      set_blocked(p, true);
       return true;
     }
     p->out_at += (size_t)n;
     if (p->out_at == p->out_len) p->out_len = 0;
   }
-  watch(p, EPOLL_CTL_MOD, EPOLLIN);
+  set_blocked(p, false);
   return true;
 }
 
@@ -286,9 +313,9 @@ static void answer(peer *p, const char *path) {
   unsigned long long count = 0;
   unsigned hz = 0;
   p->streams = false;
-  p->every_ms = 0;
+  p->every = 0;
   if (sscanf(path, "/rate/%u/%llu/", &hz, &count) == 2 && hz > 0 && hz <= 1000) {
-    p->every_ms = 1000 / hz;
+    p->every = TICKS_A_SECOND / hz;
     p->blocks = count;
   } else if (sscanf(path, "/flat/%llu/", &count) == 1) {
     p->blocks = count / DELTAS_A_BLOCK;
@@ -298,7 +325,7 @@ static void answer(peer *p, const char *path) {
   }
   static unsigned streams;
   p->voice = &voices[++streams % VOICES];
-  p->first_ms = p->every_ms ? 1 + streams * 7919 % p->every_ms : 0;
+  p->phase = p->every ? streams * 7919 % p->every : 0;
   p->number = FIRST_NUMBER;
   p->streams = true;
   say(p, p->voice->prologue, prologue_len);
@@ -366,29 +393,37 @@ static void serve(peer *p, uint32_t events) {
   }
 }
 
-static void send_rated(peer *p) {
-  char text[32], raw[MAX_EVENT];
-  p->rated = false;
+static void send_timed(peer *p) {
+  out_of_wheel(p);
   p->blocks--;
-  snprintf(text, sizeof text, " %llu", (unsigned long long)now_us());
-  size_t n = add_delta(raw, p->number++, text);
-  speak_as(p->voice->id, raw, n);
-  say(p, p->own, as_chunk(p->own, raw, n));
+  memcpy(p->timed, p->voice->timed, timed_len);
+  put_digits(p->timed + number_at, NUMBER_DIGITS, p->number++);
+  put_digits(p->timed + time_at, TIME_DIGITS, now_us());
+  say(p, p->timed, timed_len);
   flush_peer(p);
 }
 
-static void turn_wheel(int timer) {
-  uint64_t ticks = 0;
-  if (read(timer, &ticks, sizeof ticks) < 0) return;
-  for (; ticks > 0; ticks--) {
-    tick++;
-    peer *p = wheel[tick % WHEEL], *next;
-    wheel[tick % WHEEL] = NULL;
-    for (; p != NULL; p = next) {
-      next = p->next;
-      send_rated(p);
-    }
+/* A tick's peers go to other ticks, or nowhere, as they are served. */
+static void turn_wheel(void) {
+  uint64_t now = now_us() / TICK_US;
+  while (in_wheel > 0 && tick < now) {
+    peer **slot = &wheel[++tick % WHEEL];
+    while (*slot != NULL) send_timed(*slot);
   }
+  if (in_wheel == 0) tick = now;
+}
+
+/* The queue is to wake us for the next that speak. */
+static void set_timer(void) {
+  static uint64_t set;
+  uint64_t next = 0;
+  if (in_wheel > 0)
+    for (next = tick + 1; wheel[next % WHEEL] == NULL;) next++;
+  if (next == set) return;
+  uint64_t us = next * TICK_US;
+  struct itimerspec when = {.it_value = {(time_t)(us / 1000000), (long)(us % 1000000) * 1000}};
+  timerfd_settime(timer, TFD_TIMER_ABSTIME, &when, NULL);
+  set = next;
 }
 
 static int listen_on_loopback(void) {
@@ -420,24 +455,25 @@ int main(int argc, char **argv) {
   signal(SIGPIPE, SIG_IGN);
   compose();
   queue = epoll_create1(EPOLL_CLOEXEC);
-  int listener = listen_on_loopback(), timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-  struct itimerspec each = {.it_interval.tv_nsec = 1000000, .it_value.tv_nsec = 1000000};
-  timerfd_settime(timer, 0, &each, NULL);
+  timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+  int listener = listen_on_loopback();
   static int special[3]; /* their addresses tell them from peers */
   epoll_ctl(queue, EPOLL_CTL_ADD, listener,
             &(struct epoll_event){.events = EPOLLIN, .data.ptr = &special[0]});
-  epoll_ctl(queue, EPOLL_CTL_ADD, timer, &(struct epoll_event){.events = EPOLLIN, .data.ptr = &special[1]});
+  epoll_ctl(queue, EPOLL_CTL_ADD, timer,
+            &(struct epoll_event){.events = EPOLLIN | EPOLLET, .data.ptr = &special[1]});
   epoll_ctl(queue, EPOLL_CTL_ADD, 0, &(struct epoll_event){.events = EPOLLIN, .data.ptr = &special[2]});
   for (;;) {
     struct epoll_event events[BATCH];
+    set_timer();
     int n = epoll_wait(queue, events, BATCH, -1);
     for (int i = 0; i < n; i++) {
       void *what = events[i].data.ptr;
       if (what == &special[2]) return 0;
       if (what == &special[0]) welcome(listener);
-      else if (what == &special[1]) turn_wheel(timer);
-      else serve(what, events[i].events);
+      else if (what != &special[1]) serve(what, events[i].events);
     }
+    turn_wheel();
     while (dead != NULL) {
       peer *p = dead;
       dead = p->next;
