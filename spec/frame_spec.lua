@@ -101,6 +101,30 @@ describe("xai.frame", function()
     assert.is_false(loop.rest()) -- outside of a frame
   end)
 
+  it("leaves what follows a stream to the next frame when the budget is used up", function()
+    local grok = assert(xai.new { simulate = true })
+    local spun, after
+    xai.spawn(function()
+      local stream = assert(grok:stream "x")
+      stream:result() -- all events lie here: nothing but the budget can make the reader wait
+      local iterate = stream:events()
+      while iterate() do end -- luacheck: ignore 542
+      spin(0.002)
+      spun = true
+      iterate()
+      after = true
+    end)
+    for _ = 1, 100 do
+      frame.update(0.001)
+      if spun then break end
+    end
+    assert.is_true(spun)
+    assert.is_nil(after)
+    frame.update(0.001)
+    assert.is_true(after)
+    grok:close()
+  end)
+
   it("waits for tasks that were started together, and gives their results", function()
     local sum
     xai.spawn(function()

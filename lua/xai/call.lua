@@ -148,7 +148,10 @@ local function advance(self, read)
       if not loop.rest() then fetch(self) end
     else
       drop_lot(self)
-      if self.done then return nil end
+      if self.done then
+        loop.rest() -- what the program does then has the next turn, when this one's time is up
+        return nil
+      end
       loop.wait(self, is_moving)
     end
   end

@@ -8,7 +8,7 @@
 local loop = require "xai.loop"
 local threads = require "xai.threads"
 
-local SOCKETS = 8     -- served between two looks at the clock
+local SOCKETS = 4     -- served between two looks at the clock
 local BUDGET = 0.0002 -- seconds of a frame: little more than a hundredth of what there is at sixty a second
 
 local turn
@@ -25,7 +25,7 @@ end
 
 --- To be called each frame: moves bytes, gives out events, resumes the tasks that waited for them.
 --- @param budget number?  seconds after which the rest is left to the next frame; default 0.0002. What has begun is
----   not interrupted: a task that does not wait, a turn of the network (some ten microseconds for each of 8 sockets)
+---   not interrupted: a task that does not wait, a turn of the network (some ten microseconds for each of 4 sockets)
 --- @return boolean more  something was left
 local function update(budget)
   if not turn then error("xai.frame.update: call xai.frame.attach() first", 2) end

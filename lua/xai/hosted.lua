@@ -118,14 +118,15 @@ end
 --- @return number? seconds  until the next time, at the latest; nil: nothing is in flight
 function Hosted:pump(budget)
   local limit = budget and core.now() + budget
-  local late, took = self.behind and budget ~= nil, nil
+  local late = self.behind and budget ~= nil
   local goes_on = limit and self.host.most and not self.host.watch -- a descriptor that is watched tells itself
   if not late then crank(self) end
-  self.behind, took = take_all(self, limit, late and 1 or 0)
-  while goes_on and took and not self.behind and core.now() < limit do
+  local behind, took = take_all(self, limit, late and 1 or 0)
+  while goes_on and took and not behind and core.now() < limit do
     crank(self)
-    self.behind, took = take_all(self, limit, 0)
+    behind, took = take_all(self, limit, 0)
   end
+  self.behind = behind
   local due
   for client in self.clients() do
     self:watch(client)

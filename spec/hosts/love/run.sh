@@ -25,4 +25,4 @@ run() {
   return $status
 }
 
-BETWEEN_WORDS=0.03 with_server run
+with_server run
