@@ -21,6 +21,7 @@ typedef struct story {
 
 typedef struct outcome {
   xai_verdict verdict;
+  xai_error error;           /* its own copy */
   size_t text_len, text_sum; /* of the answer's text    */
   size_t delta_len;          /* of all TEXT events      */
   unsigned flags;
@@ -75,14 +76,15 @@ static void feed_headers(xai_answer *answer, const story *s) {
 
 static void check_verdict(const story *s, const xai_answer *answer) {
   const xai_verdict *v = &answer->verdict;
+  const xai_error *err = xai__why_read(&v->why);
   need(v->outcome != XAI_OUTCOME_NONE && v->outcome != XAI_OUTCOME_CANCELLED);
-  need((v->outcome == XAI_OUTCOME_COMPLETE) == (v->error.code == XAI_OK));
+  need((v->outcome == XAI_OUTCOME_COMPLETE) == (err->code == XAI_OK));
   need(v->phase != NULL && v->reason != NULL);
   if (v->outcome == XAI_OUTCOME_COMPLETE) need(s->status >= 200 && s->status < 300);
   if (v->outcome == XAI_OUTCOME_COMPLETE && answer->mode != ANSWER_STREAM) need(s->end.code == XAI_OK);
-  fuzz_error_ok(&v->error);
-  fuzz_no_key(v->error.message);
-  if (v->error.code == XAI_ERR_API) need(xai__class_of_status(s->status, &v->error) != XAI_ATTEMPT_RUNNING);
+  fuzz_error_ok(err);
+  fuzz_no_key(err->message);
+  if (err->code == XAI_ERR_API) need(xai__class_of_status(s->status, err) != XAI_ATTEMPT_RUNNING);
 }
 
 /* In pieces of 1 to `most` bytes, pulled after each `lag` of them. */
@@ -111,6 +113,7 @@ static outcome play(const story *s, size_t most, uint32_t seed) {
   for (size_t i = 0; i < text.len; i++) out.text_sum = out.text_sum * 31 + (unsigned char)text.ptr[i];
   out.text_len = text.len;
   out.verdict = answer.verdict;
+  out.error = *xai__why_read(&answer.verdict.why);
   out.flags = answer.flags;
   xai__answer_deinit(&answer);
   need(heap.held == 0);
@@ -133,12 +136,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   outcome first = play(&s, most[0], seed);
   for (size_t i = 1; i < COUNT(most); i++) {
     outcome other = play(&s, most[i], seed);
-    need(other.verdict.outcome == first.verdict.outcome &&
-         other.verdict.error.code == first.verdict.error.code);
+    need(other.verdict.outcome == first.verdict.outcome && other.error.code == first.error.code);
     need(other.verdict.outcome_class == first.verdict.outcome_class && other.flags == first.flags);
     need(other.text_len == first.text_len && other.text_sum == first.text_sum &&
          other.delta_len == first.delta_len);
-    need(strcmp(other.verdict.error.message, first.verdict.error.message) == 0);
+    need(strcmp(other.error.message, first.error.message) == 0);
   }
   return 0;
 }

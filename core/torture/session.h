@@ -17,6 +17,9 @@ typedef struct session {
   size_t text_len;
   char text[256]; /* TEXT events joined                                */
   int retries;
+  bool announces;     /* each call has a reader of its own                */
+  uint64_t most_cost; /* of a call, told beforehand                      */
+  uint64_t cost;      /* ... and what it came to, where the answer does not say */
 } session;
 
 static inline uint64_t session_now(void *user) {
@@ -49,13 +52,30 @@ static inline void session_end(session *s, const xai_result *result) {
   CHECK(len == 0 || (len == result->text.len && memcmp(s->text, result->text.ptr, len) == 0));
 }
 
+static inline void session_event(session *s, const xai_event *event) {
+  if (event->type == XAI_EVENT_TEXT) session_text(s, event->text);
+  if (event->type == XAI_EVENT_RETRY) s->retries++;
+  if (event->type != XAI_EVENT_END) return;
+  if (event->result->is_unsettled) CHECK_INT(xai_call_settle(s->client, event->call, s->cost), XAI_OK);
+  session_end(s, event->result);
+}
+
+/* All that has come for an announced call; the text so far is that of the events taken. */
+static inline void session_take(session *s, xai_call_id call) {
+  xai_event event;
+  while (xai_call_next(s->client, call, &event) == XAI_OK) {
+    session_event(s, &event);
+    if (event.type != XAI_EVENT_TEXT) continue;
+    xai_str so_far = xai_call_text(s->client, call);
+    CHECK(so_far.len == s->text_len && memcmp(so_far.ptr, s->text, so_far.len) == 0);
+  }
+}
+
 static inline void session_pull(session *s) {
   xai_event event;
-  while (xai_client_next(s->client, &event) == XAI_OK) {
-    if (event.type == XAI_EVENT_TEXT) session_text(s, event.text);
-    if (event.type == XAI_EVENT_RETRY) s->retries++;
-    if (event.type == XAI_EVENT_END) session_end(s, event.result);
-  }
+  while (xai_client_next(s->client, &event) == XAI_OK)
+    if (event.type == XAI_EVENT_READY) session_take(s, event.call);
+    else session_event(s, &event);
 }
 
 static inline void session_step(session *s, uint32_t wait_ms) {

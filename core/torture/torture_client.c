@@ -3,7 +3,11 @@
  *
  * Each operation runs one call with failing allocations and then, on the same client, the same call with none.
  */
+#define _POSIX_C_SOURCE 200809L
 #include "session.h"
+
+#include <stdlib.h>
+#include <unistd.h>
 
 #define RESPONSES_TYPE "text/event-stream"
 #define JSON_TYPE "application/json"
@@ -75,8 +79,11 @@ static void ask(session *s, const plan *p) {
   request.headers = extra;
   request.header_count = 2;
   s->wanted = p->text;
+  request.most_cost = s->most_cost;
   s->retries = 0;
-  if (session_start(s, &request, &id)) play(s, p);
+  if (!session_start(s, &request, &id)) return;
+  if (s->announces) xai_call_announce(s->client, id, true);
+  play(s, p);
 }
 
 static xai_config scripted(session *s) {
@@ -91,8 +98,8 @@ static xai_config scripted(session *s) {
   return config;
 }
 
-static xai_code run_plan(torture *t, const plan *p) {
-  session s = {.t = t, .now = 1000};
+static xai_code run_in(session s, const plan *p) {
+  torture *t = s.t;
   xai_config config = scripted(&s);
   if (!session_open(&s, &config)) return XAI_ERR_NOMEM;
   CHECK_INT(xai_client_fd(s.client), -1);
@@ -105,6 +112,10 @@ static xai_code run_plan(torture *t, const plan *p) {
   CHECK_INT(s.retries, p->retries);
   xai_client_free(s.client);
   return code;
+}
+
+static xai_code run_plan(torture *t, const plan *p) {
+  return run_in((session){.t = t, .now = 1000}, p);
 }
 
 #define PLAN(...)                                \
@@ -185,6 +196,13 @@ static xai_code retries_and_then_answers(torture *t) {
        {200, RESPONSES_TYPE, hello_events, XAI_WIRE_DONE});
   return run_plan(t, &(plan){"/responses", true, XAI_REPLY_AUTO, answers, count, XAI_OUTCOME_COMPLETE,
                              "Hello \xf0\x9f\x98\x80", 2});
+}
+
+static xai_code has_a_reader_of_its_own(torture *t) {
+  PLAN({200, RESPONSES_TYPE, hello_events, XAI_WIRE_DONE});
+  return run_in((session){.t = t, .now = 1000, .announces = true},
+                &(plan){"/responses", true, XAI_REPLY_AUTO, answers, count, XAI_OUTCOME_COMPLETE,
+                        "Hello \xf0\x9f\x98\x80", 0});
 }
 
 static xai_code reads_an_error(torture *t) {
@@ -273,6 +291,50 @@ static xai_code runs_many_calls(torture *t) {
   return code;
 }
 
+enum { MOST = 100, COST = 7 };
+
+/* The answer does not tell its cost, so the program does. Whatever failed, no more is counted than was held back. */
+static void spend(session *s, uint64_t *spent) {
+  PLAN(
+    {429, JSON_TYPE, "{\"code\":\"rate\",\"error\":\"Too many requests. Resets in: 2s\"}", XAI_WIRE_DONE},
+    {200, JSON_TYPE,
+     "{\"id\":\"r\",\"object\":\"response\",\"status\":\"completed\",\"output\":[],\"usage\":{\"total_tokens\":3}}",
+     XAI_WIRE_DONE});
+  xai_budget_state state;
+  ask(s, &(plan){"/responses", false, XAI_REPLY_AUTO, answers, count, XAI_OUTCOME_COMPLETE, "", 1});
+  CHECK_INT(xai_client_budget(s->client, &state), XAI_OK);
+  CHECK_INT(state.reserved, 0);
+  CHECK(state.spent - *spent <= MOST && state.left == state.limit - state.spent);
+  *spent = state.spent;
+}
+
+static xai_code keeps_a_budget_and_a_shared_limit(torture *t) {
+  session s = {.t = t, .now = 1000, .most_cost = MOST, .cost = COST};
+  uint64_t spent = 0;
+  char file[] = "/tmp/xai-torture-XXXXXX";
+  int fd = mkstemp(file);
+  CHECK(fd >= 0);
+  close(fd);
+  xai_rate rate = {.requests_per_minute = 1000, .tokens_per_minute = 1000000, .concurrent = 5};
+  xai_config config = scripted(&s);
+  config.rates = &rate;
+  config.rate_count = 1;
+  config.share = file;
+  config.budget = (xai_budget_options){.limit = 1000, .file = file};
+  bool opened = session_open(&s, &config);
+  if (opened) {
+    spend(&s, &spent);
+    calm(t);
+    uint64_t before = spent;
+    spend(&s, &spent);
+    CHECK_INT(s.last, XAI_OUTCOME_COMPLETE);
+    CHECK_INT(spent - before, COST);
+    xai_client_free(s.client);
+  }
+  unlink(file);
+  return opened ? session_code(&s) : XAI_ERR_NOMEM;
+}
+
 int main(void) {
   TORTURE(streams_a_response);
   TORTURE(streams_a_chat);
@@ -280,9 +342,11 @@ int main(void) {
   TORTURE(reads_a_whole_answer_to_a_stream);
   TORTURE(reads_json_and_bytes);
   TORTURE(retries_and_then_answers);
+  TORTURE(has_a_reader_of_its_own);
   TORTURE(reads_an_error);
   TORTURE(reads_what_is_no_answer);
   TORTURE(reads_half_a_stream);
   TORTURE(runs_many_calls);
+  TORTURE(keeps_a_budget_and_a_shared_limit);
   return torture_report("torture client");
 }
