@@ -309,6 +309,26 @@ typedef struct xai_schema_if {
   xai_schema_node *otherwise;
 } xai_schema_if;
 
+/* A value that tells branches apart, by its hash. */
+typedef struct xai_schema_case {
+  uint64_t hash;
+  uint64_t branches; /* that allow it; 0: a free slot */
+} xai_schema_case;
+
+/* Which branches an object can meet, by the value of one property. */
+typedef struct xai_schema_switch {
+  xai_str key;
+  uint64_t others;        /* branches that do not care, beside those of the case */
+  xai_schema_case *cases; /* by hash                                             */
+  uint32_t mask;          /* cases - 1                                           */
+} xai_schema_switch;
+
+/* Of anyOf and oneOf. */
+typedef struct xai_schema_choice {
+  xai_schema_node *const *nodes;
+  const xai_schema_switch *by; /* NULL: each has to be tried */
+} xai_schema_choice;
+
 typedef struct xai_schema_format {
   xai_format format;
   xai_str name;
@@ -343,7 +363,8 @@ struct xai_schema_op {
     const xai_schema_ref *ref;
     const xai_schema_if *branch;
     xai_schema_node *node;
-    xai_schema_node *const *nodes;
+    xai_schema_node *const *nodes; /* ALL */
+    xai_schema_choice *choice;     /* ANY and ONE */
   } as;
 };
 
@@ -365,6 +386,25 @@ static inline uint32_t xai__name_hash(const char *text, size_t len) {
   }
   uint64_t hash = (head ^ (tail << 23 | tail >> 41) ^ len) * 0x9e3779b97f4a7c15u;
   return (uint32_t)(hash >> 32);
+}
+
+/* The property of that name, or NULL. */
+static inline const xai_schema_name *xai__schema_name(const xai_schema_members *m, const char *key,
+                                                      size_t len) {
+  if (m->name_count == 0) return NULL;
+  uint32_t at = xai__name_hash(key, len) & m->mask;
+  for (; m->slots[at] != 0; at = (at + 1) & m->mask) {
+    const xai_schema_name *name = &m->names[m->slots[at] - 1];
+    if (name->text.len == len && memcmp(name->text.ptr, key, len) == 0) return name;
+  }
+  return NULL;
+}
+
+/* The case of a value with that hash, or the free slot where it belongs. */
+static inline xai_schema_case *xai__schema_case(const xai_schema_switch *s, uint64_t hash) {
+  uint32_t at = (uint32_t)hash & s->mask;
+  while (s->cases[at].branches != 0 && s->cases[at].hash != hash) at = (at + 1) & s->mask;
+  return &s->cases[at];
 }
 
 /* ---- the schema ---- */

@@ -91,6 +91,11 @@ xai_schema_node *xai__build_want(xai_schema_build *b, xai_schema_node *node);
 xai_schema_node *xai__build_child(xai_schema_build *b, const xai_schema_node *parent, xai_keyword keyword,
                                   const xai_json *json);
 
+/* ---- when all is compiled (xai_schema_switch.c) ---- */
+
+/* Find out what tells the branches of an anyOf or oneOf apart, if anything does. */
+void xai__build_switch(xai_schema_build *b, const xai_schema_op *op);
+
 #pragma GCC visibility pop
 
 #endif

@@ -179,14 +179,7 @@ static void evaluated(xai_check *c, const frame *f, uint32_t index) {
 /* ---- objects ---- */
 
 static const xai_schema_name *find_name(const xai_schema_members *m, const xai_json *member) {
-  if (m->name_count == 0) return NULL;
-  uint32_t at = xai__name_hash(member->key, member->key_len) & m->mask;
-  for (; m->slots[at] != 0; at = (at + 1) & m->mask) {
-    const xai_schema_name *name = &m->names[m->slots[at] - 1];
-    if (name->text.len == member->key_len && memcmp(name->text.ptr, member->key, member->key_len) == 0)
-      return name;
-  }
-  return NULL;
+  return xai__schema_name(m, member->key, member->key_len);
 }
 
 static verdict name_part(xai_check *c, frame *f, const xai_schema_members *m) {
@@ -429,22 +422,39 @@ static verdict all_of(xai_check *c, frame *f) {
   return XAI_VERDICT_PASS;
 }
 
+/* The branches that can hold, as far as one property tells. */
+static uint64_t candidates(xai_check *c, const frame *f) {
+  const xai_schema_switch *by = f->op->as.choice->by;
+  if (by == NULL || f->value->type != XAI_JSON_OBJECT) return UINT64_MAX;
+  c->steps += f->value->len / 16;
+  const xai_json *m = f->value->as.list.first;
+  while (m != NULL && (m->key_len != by->key.len || memcmp(m->key, by->key.ptr, m->key_len) != 0))
+    m = m->next;
+  if (m == NULL || m->type >= XAI_JSON_ARRAY) return UINT64_MAX;
+  c->equal.work = c->steps;
+  uint64_t hash = xai__equal_hash(&c->equal, m);
+  c->steps = c->equal.work;
+  return c->equal.code == XAI_OK ? by->others | xai__schema_case(by, hash)->branches : UINT64_MAX;
+}
+
+static void holds(frame *f) {
+  f->count++;
+  f->index = f->part;
+  f->part = f->phase - 1;
+}
+
 /* Counts the branches that hold, up to `enough` unless what they evaluate is asked for; the last two that did are
  * kept in part and index. */
 static verdict branches(xai_check *c, frame *f, uint64_t enough) {
-  if (f->phase > 0 && c->result) {
-    f->count++;
-    f->index = f->part;
-    f->part = f->phase - 1;
-  }
+  if (f->phase == 0) f->can_hold = candidates(c, f);
+  else if (c->result) holds(f);
   while (f->phase < f->op->count && (f->count < enough || f->tracks)) {
+    uint32_t number = f->phase++;
+    if (number < 64 && (f->can_hold >> number & 1) == 0) continue;
     if (!stepped(c, 1)) return out_of_steps(c, f);
-    verdict v = visit_here(c, f, f->op->as.nodes[f->phase++], true);
+    verdict v = visit_here(c, f, f->op->as.choice->nodes[number], true);
     if (v == XAI_VERDICT_WAIT || v == XAI_VERDICT_STOP) return v;
-    if (v != XAI_VERDICT_PASS) continue;
-    f->count++;
-    f->index = f->part;
-    f->part = f->phase - 1;
+    if (v == XAI_VERDICT_PASS) holds(f);
   }
   return XAI_VERDICT_PASS;
 }
@@ -481,7 +491,7 @@ static bool told_apart(xai_check *c, const xai_schema_node *branch, const xai_js
 static const xai_schema_node *meant_branch(xai_check *c, const frame *f) {
   const xai_schema_node *meant = NULL;
   for (uint32_t i = 0; i < f->op->count; i++) {
-    const xai_schema_node *branch = f->op->as.nodes[i]->jump;
+    const xai_schema_node *branch = f->op->as.choice->nodes[i]->jump;
     if (!xai__check_type(branch, f->value)) continue;
     if (!stepped(c, 1)) return NULL;
     if (f->value->type == XAI_JSON_OBJECT && told_apart(c, branch, f->value)) continue;

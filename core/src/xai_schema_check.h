@@ -21,6 +21,7 @@ typedef struct xai_check_frame {
   uint32_t phase;     /* of the operation; 0: it begins                     */
   uint32_t part;      /* of the place                                       */
   uint64_t count;     /* of what it counts                                  */
+  uint64_t can_hold;  /* of the branches, as bits                           */
   uint32_t place;     /* of the value in the array around it                */
   size_t words;       /* where this frame's begin                           */
   size_t evaluated;   /* where the bits of what was evaluated begin         */

@@ -501,9 +501,14 @@ static void list_of(rules *r, xai_keyword keyword, xai_schema_opcode code) {
   xai_schema_node **nodes = node_list(r, keyword, &count, true);
   if (nodes == NULL || r->b->code != XAI_OK) return;
   if (count == 0) refuse(r, keyword, "must not be empty");
+  xai_schema_choice *choice = NULL;
+  if (code != XAI_OP_ALL) choice = xai__build_alloc(r->b, sizeof *choice);
   xai_schema_op *op = add(r, XAI_GROUP_ANY, code, keyword);
-  op->as.nodes = nodes;
   op->count = count;
+  op->as.nodes = nodes;
+  if (choice == NULL) return;
+  choice->nodes = nodes;
+  op->as.choice = choice;
 }
 
 static void condition(rules *r) {

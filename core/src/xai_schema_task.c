@@ -198,7 +198,7 @@ void xai__task_add_sure(group *g, uint32_t number) {
 static void add_branch(stream *s, uint32_t owner, uint32_t number) {
   uint32_t at = s->group_count - 1;
   group *g = &s->groups[at];
-  const xai_schema_node *node = g->op->as.nodes[number]->jump;
+  const xai_schema_node *node = g->op->as.choice->nodes[number]->jump;
   xai_task_fit how = xai__task_fits(node, xai__stream_top(s)->value);
   s->c->steps++;
   if (how == XAI_FITS_NEVER) {

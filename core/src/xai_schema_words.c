@@ -289,7 +289,7 @@ static void say_branches(words *w) {
   bool type_fits = false;
   unsigned types = 0;
   for (uint32_t i = 0; i < what->op->count; i++) {
-    const xai_schema_node *branch = what->op->as.nodes[i]->jump;
+    const xai_schema_node *branch = what->op->as.choice->nodes[i]->jump;
     types |= branch->types;
     type_fits |= xai__check_type(branch, what->value);
   }

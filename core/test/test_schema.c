@@ -51,6 +51,97 @@ static xai_code verdict(const char *schema_text, const char *value, const xai_sc
 #define VALID(schema, value) CHECK_INT(verdict(schema, value, NULL), XAI_OK)
 #define INVALID(schema, value) CHECK_INT(verdict(schema, value, NULL), XAI_ERR_INVALID)
 
+/* ---- unions ---- */
+
+/* The same union with a schema around each branch that hides what tells the branches apart. */
+static void hide_branches(char *to, const char *const *branches, size_t count, const char *keyword) {
+  to += sprintf(to, "{'%s':[", keyword);
+  for (size_t i = 0; i < count; i++) to += sprintf(to, "%s{'allOf':[%s]}", i > 0 ? "," : "", branches[i]);
+  strcpy(to, "]}");
+}
+
+static void show_branches(char *to, const char *const *branches, size_t count, const char *keyword) {
+  to += sprintf(to, "{'%s':[", keyword);
+  for (size_t i = 0; i < count; i++) to += sprintf(to, "%s%s", i > 0 ? "," : "", branches[i]);
+  strcpy(to, "]}");
+}
+
+static void branches_told_apart_hold_as_others_do(void) {
+  static const char *const unions[][6] = {
+    {"{'properties':{'t':{'const':'a'},'x':{'type':'null'}}}", "{'properties':{'t':{'const':'b'}}}",
+     "{'properties':{'t':{'enum':['c','a']}}}", "{'properties':{'t':{'const':'d'}},'required':['t']}"},
+    {"{'type':'object','properties':{'t':{'const':1}}}", "{'properties':{'t':{'enum':[2,2.5]}}}",
+     "{'properties':{'t':{'const':null}}}", "{'properties':{'t':{'const':true}}}", "{'required':['x']}"},
+    {"{'properties':{'t':{'const':{'x':1}}}}", "{'properties':{'t':{'enum':['a',[1]]}}}",
+     "{'properties':{'t':{'const':'b'}}}", "{'type':'string'}"},
+    {"{'type':'null'}", "{'properties':{'t':{'const':'a','type':'string'}}}", "true",
+     "{'properties':{'t':{'const':'b','enum':['b','c']}}}", "{'properties':{'t':{'enum':['a','b']}}}",
+     "false"},
+  };
+  static const char *const values[] = {"{}",
+                                       "{'t':'a'}",
+                                       "{'t':'b'}",
+                                       "{'t':'c'}",
+                                       "{'t':'d'}",
+                                       "{'t':'e'}",
+                                       "{'t':1}",
+                                       "{'t':1.0}",
+                                       "{'t':2e0}",
+                                       "{'t':25e-1}",
+                                       "{'t':null}",
+                                       "{'t':true}",
+                                       "{'t':false}",
+                                       "{'t':{'x':1.0}}",
+                                       "{'t':[1]}",
+                                       "{'t':[]}",
+                                       "{'x':null,'t':'a'}",
+                                       "{'x':1,'t':'a'}",
+                                       "{'x':1,'t':9}",
+                                       "{'t':'a','t':'b'}",
+                                       "'a'",
+                                       "null",
+                                       "[]",
+                                       "{'u':'a'}"};
+  char shown[2000], hidden[2000];
+  for (size_t u = 0; u < sizeof unions / sizeof unions[0]; u++) {
+    size_t count = 0;
+    while (count < 6 && unions[u][count] != NULL) count++;
+    for (int one = 0; one < 2; one++) {
+      show_branches(shown, unions[u], count, one ? "oneOf" : "anyOf");
+      hide_branches(hidden, unions[u], count, one ? "oneOf" : "anyOf");
+      for (size_t v = 0; v < sizeof values / sizeof values[0]; v++) {
+        xai_code got = verdict(shown, values[v], NULL), wanted = verdict(hidden, values[v], NULL);
+        if (got != wanted) printf("schema %s, value %s\n", shown, values[v]);
+        CHECK_INT(got, wanted);
+      }
+    }
+  }
+  static const char by_ref[] =
+    "{'anyOf':[{'$ref':'#/$defs/a'},{'$ref':'#/$defs/b'},{'$ref':'#/$defs/c'}],'$defs':{"
+    "'a':{'properties':{'t':{'const':'a'},'x':{'const':1}}},'b':{'properties':{'t':{'const':'b'}}},"
+    "'c':{'properties':{'t':{'const':'c'}},'required':['x']}}}";
+  VALID(by_ref, "{'t':'a','x':1}");
+  INVALID(by_ref, "{'t':'a','x':2}");
+  VALID(by_ref, "{'t':'b','x':2}");
+  INVALID(by_ref, "{'t':'c'}");
+  INVALID(by_ref, "{'t':'d'}");
+}
+
+/* Those that are not tried cost no steps: 60 branches of which each would take some. */
+static void a_union_is_as_quick_as_one_of_its_branches(void) {
+  char brief[8000];
+  size_t len = (size_t)sprintf(brief, "{'items':{'oneOf':[");
+  for (int i = 0; i < 60; i++)
+    len += (size_t)sprintf(brief + len, "%s{'properties':{'t':{'const':'t%d'},'n':{'minimum':%d}}}",
+                           i > 0 ? "," : "", i, i);
+  strcpy(brief + len, "]}}");
+  xai_schema_options options = XAI_SCHEMA_OPTIONS_INIT;
+  options.max_steps = 30;
+  CHECK_INT(verdict(brief, "[{'t':'t59','n':59}]", &options), XAI_OK);
+  CHECK_INT(verdict(brief, "[{'t':'t59','n':58}]", &options), XAI_ERR_INVALID);
+  CHECK_INT(verdict(brief, "[{'n':-1}]", &options), XAI_ERR_STEPS); /* each may be meant */
+}
+
 /* ---- what is said ---- */
 
 typedef struct sentence {
@@ -848,8 +939,15 @@ static void simple_patterns_match_as_all_others(void) {
     "^[^b]?b$",
     "^a?b*c$",
     "^[^a]{2}$",
+    "^.+$",
+    "^.*",
+    "^a.*$",
+    "^.?$",
+    "^.$",
+    "^.{2}$",
+    "^.*b$",
   };
-  static const char *const pieces[] = {"a", "b", "-", "c", ".", "1", " ", "\xc3\xa9", "\n"};
+  static const char *const pieces[] = {"a", "b", "-", "\r", "\xe2\x80\xa8", "1", " ", "\xc3\xa9", "\n"};
   for (size_t i = 0; i < sizeof sources / sizeof sources[0]; i++) {
     char grouped[100];
     snprintf(grouped, sizeof grouped, "(?:%s)", sources[i]);
@@ -1080,6 +1178,8 @@ int main(void) {
   RUN(many_required_names);
   RUN(patterns_are_those_of_ecmascript);
   RUN(simple_patterns_match_as_all_others);
+  RUN(branches_told_apart_hold_as_others_do);
+  RUN(a_union_is_as_quick_as_one_of_its_branches);
   RUN(references_are_resolved_as_in_the_rfc);
   RUN(the_drafts_metaschemas_are_known);
   RUN(keywords_are_found);
