@@ -101,9 +101,20 @@ static bool read_class(reader *r, xai_simple_item *item) {
 
 /* ---- items ---- */
 
+/* Any character that does not end a line. */
+static void include_line(xai_simple_item *item) {
+  item->set[0] = ~((uint64_t)1 << '\n' | (uint64_t)1 << '\r');
+  item->set[1] = UINT64_MAX;
+  item->high = item->in_line = true;
+}
+
 static bool read_atom(reader *r, xai_simple_item *item) {
   char c = *r->at++;
   if (c == '[') return read_class(r, item);
+  if (c == '.') {
+    include_line(item);
+    return true;
+  }
   if (c == '\\') {
     if (!read_escape(r, item, &c)) return false;
   } else if (!is_plain(c, false)) {
@@ -180,12 +191,18 @@ bool xai__simple_parse(xai_simple *out, xai_str source) {
   return is_greedy_right(out);
 }
 
+/* Does a line end here, in other than ASCII? */
+static bool is_separator(const char *at, const char *end) {
+  return end - at >= 3 && memcmp(at, "\xe2\x80", 2) == 0 && (at[2] == '\xa8' || at[2] == '\xa9');
+}
+
 bool xai__simple_match(const xai_simple *simple, const char *text, size_t len) {
   const char *at = text, *end = text + len;
   for (uint32_t i = 0; i < simple->count; i++) {
     const xai_simple_item *item = &simple->items[i];
     uint32_t taken = 0;
     while (taken < item->max && at < end && has(item, (unsigned char)*at)) {
+      if (item->in_line && is_separator(at, end)) break;
       at++;
       taken++;
     }

@@ -13,6 +13,7 @@
 typedef struct xai_simple_item {
   uint64_t set[2]; /* of ASCII                                       */
   bool high;       /* and all other characters                       */
+  bool in_line;    /* ... but U+2028 and U+2029, which end a line    */
   uint32_t min;
   uint32_t max; /* UINT32_MAX: no end                             */
 } xai_simple_item;
