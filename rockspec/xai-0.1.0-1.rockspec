@@ -119,6 +119,7 @@ build = {
         "core/src/xai_schema_ref.c",
         "core/src/xai_schema_rules.c",
         "core/src/xai_schema_stream.c",
+        "core/src/xai_schema_switch.c",
         "core/src/xai_schema_task.c",
         "core/src/xai_schema_words.c",
         "core/src/xai_scripted.c",
