@@ -192,11 +192,15 @@ local parts = { ([[
 #endif
 #if defined(__GNUC__)
 #pragma GCC diagnostic ignored "-Wunused-function"
+#define XAI_INNER __attribute__((visibility("hidden")))
+#else
+#define XAI_INNER
 #endif
 #include "xai.h"
 ]]):format(version) }
 for _, path in ipairs(sources) do
   local text = make_static(rename(inline(read(path)), renamed[path]))
+  text = text:gsub("\nextern const ", "\nXAI_INNER extern const ") -- tables; what else is not public is static
   parts[#parts + 1] = ("\n/* ======== %s */\n\n%s\n%s\n"):format(path, text, forget_macros(path))
 end
 

@@ -29,9 +29,10 @@ add() {
     { print } END { exit failed > 0 }'
 }
 
-# snippet TITLE: the Lua of that section of doc/hosts.md.
+# snippet TITLE [LANGUAGE [FILE]]: the code of that section of doc/hosts.md, in Lua if not told otherwise.
 snippet() {
-  awk -v title="## $1" '$0 == title { on = 1; next } /^## / { on = 0 } /^```/ { code = on && /lua$/; next } on && code' doc/hosts.md
+  awk -v title="## $1" -v fence="^\`\`\`${2:-lua}\$" '$0 == title { on = 1; next } /^## / { on = 0 }
+    /^```/ { code = on && $0 ~ fence; next } on && code' "${3:-doc/hosts.md}"
 }
 
 # try_snippet TITLE RUN PATTERN: run it by the function or command RUN; a closing line, of one that passed when it said such a line.
