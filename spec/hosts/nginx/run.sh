@@ -6,6 +6,7 @@
 # processes it started end with it.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
+. spec/hosts/lib.sh
 
 tree=$PWD run=build/hosts/nginx here=spec/hosts/nginx
 modules=/usr/lib/nginx/modules
@@ -145,6 +146,47 @@ try_example() {
   wait "$example" || true
 }
 
+# The lines of doc/hosts.md, put where they say, in an nginx that has nothing else but what it needs to be there.
+lines_conf() {
+  local title="nginx with lua-nginx-module, OpenResty" at=$tree/$run/lines kind
+  snippet "$title" >"$at/bot.lua"
+  snippet "$title" nginx >"$at/lines"
+  printf '%s\n' "$load" "daemon off; pid $at/nginx.pid; error_log $at/error.log; env XAI_BASE_URL; events {}"
+  grep '^env ' "$at/lines"
+  echo "http { access_log off;"
+  for kind in client_body proxy fastcgi uwsgi scgi; do echo "${kind}_temp_path $at/$kind;"; done
+  echo "lua_package_path '$at/?.lua;$tree/lua/?.lua;$tree/lua/?/init.lua;;'; lua_package_cpath '$tree/build/luajit/?.so;;';"
+  sed '/^env /d; /^location/,$d' "$at/lines"
+  echo "server { listen unix:$at/front.sock;"
+  sed -n '/^location/,$p' "$at/lines"
+  echo "} }"
+}
+
+try_lines() {
+  local at=$tree/$run/lines pid said=
+  mkdir -p "$at"
+  lines_conf >"$at/nginx.conf"
+  XAI_BASE_URL=$url nginx -p "$at/" -c "$at/nginx.conf" -e "$at/error.log" &
+  pid=$!
+  for _ in {1..100}; do
+    kill -0 "$pid" 2>/dev/null && [[ ! -S $at/front.sock ]] || break
+    sleep 0.1
+  done
+  said=$(curl -sf -m 20 --unix-socket "$at/front.sock" 'http://x/ask?q=Say%20hello') || true
+  kill -QUIT "$pid" 2>/dev/null || true
+  wait "$pid" || true
+  [[ $said == Hello* ]] && return 0
+  echo "$said"
+  cat "$at/error.log"
+  return 1
+}
+
+if try_lines >"$run/lines.log" 2>&1; then lines_ok=1; else
+  lines_ok=0
+  echo "FAILED  the lines of doc/hosts.md for nginx"
+  cat "$run/lines.log"
+fi
+
 example=
 if try_example; then example_ok=1; else
   example_ok=0
@@ -163,7 +205,7 @@ read -r busy idle < <(measure)
 stop_nginx
 note="p99 of a trivial location: $idle us idle, $busy us beside 200 streams ($(<"$run/streams.log") in 5 s)"
 passed=$(grep -o 'passed=[0-9]*' <<<"$last" | cut -d= -f2) failed=$(grep -o 'failed=[0-9]*' <<<"$last" | cut -d= -f2)
-passed=$((passed + example_ok)) failed=$((failed + 1 - example_ok))
+passed=$((passed + example_ok + lines_ok)) failed=$((failed + 2 - example_ok - lines_ok))
 if ((busy <= 2 * idle)); then passed=$((passed + 1)); else failed=$((failed + 1)) && echo "FAILED  $note"; fi
 echo "passed=$passed failed=$failed $(grep -o 'stall=[^ ]* memory=[^ ]*' <<<"$last") note=$note"
 ((failed == 0))
