@@ -42,8 +42,8 @@ describe("the host transport", function()
     start(handle)
     local id = handle:host_next()
     handle:host_pull(id, 100000)
-    assert.same({ "read", 11 }, { handle:host_feed(id, "xxxxx" .. answer:sub(1, 5), 6) })
-    assert.same({ "close", #answer - 4 }, { handle:host_feed(id, answer:sub(6) .. "more") })
+    assert.same({ "read", 11, false }, { handle:host_feed(id, "xxxxx" .. answer:sub(1, 5), 6) })
+    assert.same({ "close", #answer - 4, true }, { handle:host_feed(id, answer:sub(6) .. "more") })
     local _, word, result = handle:next()
     assert.same({ "end", "complete", "hello" }, { word, result.outcome, result.body })
   end)
@@ -75,10 +75,74 @@ describe("the host transport", function()
     assert.has_error(function() handle:host_end(id, "tired") end)
     handle:host_end(99, "reset")
     assert.equal("", handle:host_pull(99, 10))
-    assert.same({ "close", 1 }, { handle:host_feed(99, "x") })
+    assert.same({ "close", 1, false }, { handle:host_feed(99, "x") })
     assert.is_true(handle:host_live(id))
     handle:close()
     assert.has_error(function() handle:host_live(id) end, "the client is closed")
+  end)
+
+  -- What is taken in all, until a word other than "more" follows; each list holds nothing but what it was filled with.
+  local function all_lines(call, named)
+    local parts, total, list = {}, 0, { "left", "over", 7 }
+    while true do
+      local bytes, count, word = handle:take_lines(call, list, named)
+      local text = table.concat(list)
+      assert.equal(bytes, #text)
+      parts[#parts + 1], total = text, total + count
+      if word ~= "more" then return table.concat(parts), total, word, #parts end
+    end
+  end
+
+  local function stream(events)
+    local call = assert(handle:start { path = "/x", body = "{}", reply = "responses", stream = true })
+    handle:announce(call, true)
+    local id = handle:host_next()
+    while handle:host_pull(id, 1000) ~= "" do end -- luacheck: ignore 542
+    local head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+    local wish, _, is_due = handle:host_feed(id, head .. events)
+    assert.same({ "read", true }, { wish, is_due })
+    return call, id
+  end
+
+  local function delta(text, break_at)
+    return ('event: response.output_text.delta\ndata: {"type":"response.output_text.delta",%s"item_id":"m",'
+      .. '"output_index":0,"content_index":0,"delta":"%s"}\n\n'):format(break_at or "", text)
+  end
+
+  it("gives the events of a stream as the lines in which they came, with their names or without", function()
+    for _, named in ipairs { true, false } do
+      local events = delta "one" .. delta("two", "\ndata: \ndata: ") .. delta(("x"):rep(700)) .. delta ""
+      local call, id = stream(events)
+      local text, count, word = all_lines(call, named)
+      if not named then events = events:gsub("event: [^\n]*\n", "") end
+      assert.same({ events, 4, "rest" }, { text, count, word })
+      assert.same({ "", 0, "rest", 1 }, { all_lines(call, named) }) -- nothing twice
+      handle:host_end(id, "closed")
+      local bytes, none, last, result = handle:take_lines(call, {}, named)
+      assert.same({ 0, 0, "end", "incomplete" }, { bytes, none, last, result.outcome })
+    end
+  end)
+
+  it("takes more lines than fit at once in turns, and a large event whole", function()
+    local events = {}
+    for i = 1, 300 do events[i] = delta(("word %d "):format(i)) end
+    events[301] = delta(("y"):rep(100000))
+    events[302] = delta "after"
+    local text = table.concat(events)
+    local lines, count, word, turns = all_lines(stream(text), true)
+    assert.is_true(lines == text)
+    assert.same({ 302, "rest" }, { count, word })
+    assert.is_true(turns > 3)
+  end)
+
+  it("says whether what was fed made something to do", function()
+    local event = delta "one"
+    local _, id = stream(delta "zero")
+    handle:next()
+    local call = handle:next() -- told once, though nobody takes it
+    assert.is_nil(call)
+    local wish, _, is_due = handle:host_feed(id, event:sub(1, 20))
+    assert.same({ "read", false }, { wish, is_due })
   end)
 
   it("refuses what is the host's business", function()

@@ -129,7 +129,8 @@ static int client_host_pull(lua_State *L) {
   return lxai_push_lent(L, self, push_piece, &piece);
 }
 
-/* handle:host_feed(id, bytes [, from]) -> "read" | "wait" | "keep" | "close", the place of the first byte not taken.
+/* handle:host_feed(id, bytes [, from]) -> "read" | "wait" | "keep" | "close", the place of the first byte not taken,
+ * and whether something is to be done: there are events to pull, or a request to take, or a moment has come.
  * "wait": the call is full, offer the rest after its events have been pulled. */
 static int client_host_feed(lua_State *L) {
   static const char *const wishes[] = {"read", "wait", "keep", "close"};
@@ -142,9 +143,11 @@ static int client_host_feed(lua_State *L) {
   if (from < 1 || from > len + 1) return luaL_argerror(L, 4, "not a place in the bytes");
   size_t skip = (size_t)from - 1;
   xai_host_wish wish = xai_host_feed(self->client, to_wire(L, 2), bytes + skip, len - skip, &taken);
+  bool is_due = self->owes || xai_client_timeout(self->client) == 0;
   lua_pushstring(L, wishes[wish]);
   lxai_push_whole(L, skip + taken + 1);
-  return 2;
+  lua_pushboolean(L, is_due);
+  return 3;
 }
 
 /* handle:host_end(id, how [, detail]) */

@@ -174,6 +174,34 @@ function Call:events(owner)
   return read
 end
 
+local function is_ready(self)
+  return self.done or self.ready
+end
+
+--- Iterate over the events as the lines in which a server sends them, all that there are at once up to some KiB. Only
+--- where events are left in the core; nil elsewhere. What memory lacks for raises, and is lost.
+--- @param named boolean  with the names of the events
+--- @return (fun(): string[]?, integer?, integer?)? next  the lines in parts, a list that is used again; how many bytes
+---   and events they are
+function Call:lines(named)
+  self.reading = true
+  hold(self, false)
+  choose_way(self)
+  if not self.announced then return nil end
+  local list = {}
+  return function()
+    while not self.done do
+      if self.ready then
+        local bytes, count = self.link:fetch_lines(self, list, named)
+        if self.room_line then loop.wake(self.room_line) end
+        if count > 0 then return list, bytes, count end
+      else
+        loop.wait(self, is_ready)
+      end
+    end
+  end
+end
+
 --- Keep no events, now or later.
 function Call:discard()
   self.keep = false

@@ -7,6 +7,7 @@
 local core = require "xai.core"
 
 local PIECE = 65536
+local PART, PARTS = 127, 4 -- small parts come first, and so many: see push_pieces in lua/c/lxai_event.c
 local TICK = 0.4    -- seconds between two looks at whether a call's thread is still there
 local GLANCE = 0.02 -- ... and at which call's turn it is
 
@@ -36,8 +37,9 @@ end
 local function feed(host, call, id, bytes)
   local link, at = call.link, 1
   while link.handle do
-    local wish, rest = link.handle:host_feed(id, bytes, at)
-    link:fed()
+    local wish, rest, is_due = link.handle:host_feed(id, bytes, at)
+    if wish == "read" and not is_due then return wish end -- it made no event
+    link:fed(wish == "read")
     if wish ~= "wait" then return wish end
     host.wait(call.room_line, not (call.held or call.ready) and 0.01 or nil)
     at = rest
@@ -46,12 +48,15 @@ local function feed(host, call, id, bytes)
 end
 
 local function read(host, call, id, socket)
+  local parts = 0 -- in a row
   while true do
-    local bytes, fault = host.receive(socket)
+    local most = parts < PARTS and PART or PIECE
+    local bytes, fault = host.receive(socket, most)
     if not bytes then
       finish(call.link, id, fault == "closed" and "closed" or "reset", fault)
       return "close"
     end
+    parts = #bytes == most and parts + 1 or 0
     local wish = feed(host, call, id, bytes)
     if wish ~= "read" then return wish end
   end

@@ -55,12 +55,22 @@ local function next_event(self)
   return route(self, leave(self, self.handle:next()))
 end
 
-local function fetched(self, call, lot, count, word, ...)
-  call.packed, call.packed_count = count > 0 and lot, count
+-- What follows the events of a call that were fetched.
+local function go_on(self, call, word, ...)
   if word == "rest" then call.ready = false
   elseif word == "owed" then next_event(self)
   elseif word ~= "more" then route(self, call.id, word, ...) end
+end
+
+local function fetched(self, call, lot, count, ...)
+  call.packed, call.packed_count = count > 0 and lot, count
+  go_on(self, call, ...)
   if call.packed then call:unpack() end
+end
+
+local function fetched_lines(self, call, bytes, count, ...)
+  go_on(self, call, ...)
+  return bytes, count
 end
 
 --- Fetch events of a call that has some, into a lot that is the call's from then on.
@@ -72,6 +82,22 @@ function Link:fetch(call, lot)
   self.inside = true
   fetched(self, call, lot, leave(self, self.handle:take(call.id, lot, loop.is_paced() and SMALL_LOT or LOT)))
   if self.log then self:tell_log() end
+end
+
+--- Fetch events of a call that has some, as the lines in which a server sends them.
+--- @param list table     holds them afterwards, in parts
+--- @param named boolean  with the names of the events
+--- @return integer bytes
+--- @return integer count  of events
+function Link:fetch_lines(call, list, named)
+  if not self.handle then
+    call.ready = false
+    return 0, 0
+  end
+  self.inside = true
+  local bytes, count = fetched_lines(self, call, leave(self, self.handle:take_lines(call.id, list, named)))
+  if self.log then self:tell_log() end
+  return bytes, count
 end
 
 --- Take one event, if there is one, to the call it belongs to.
@@ -138,10 +164,13 @@ function Link:crank(seconds)
   return ok, err
 end
 
---- A host has fed bytes or an end: the events go to their calls, and time may have another meaning now.
-function Link:fed()
+--- A host has fed bytes or an end: the events go to their calls, and time may have another meaning now. While the
+--- exchange goes on its moments only move away, or come no nearer than the next look after the threads.
+--- @param goes_on boolean?  the host reads on
+function Link:fed(goes_on)
   while self:take() do end -- luacheck: ignore 542
-  if self.handle then self:ring() end
+  if not self.handle then return end
+  if goes_on then hand_out(self) else self:ring() end
 end
 
 --- In a host: see to it that what is due next is done in time.

@@ -69,7 +69,7 @@ function host.connect(request)
 end
 
 function host.send(socket, bytes) return socket:send(bytes) end
-function host.receive(socket) return socket:receiveany(65536) end
+function host.receive(socket, most) return socket:receiveany(most) end
 function host.close(socket) socket:close() end
 
 function host.keep(socket)

@@ -1,7 +1,7 @@
 --- Browser <-> nginx <-> API: passes a stream on as it comes, and accounts for it however it ends.
 -- SPDX-License-Identifier: MIT
 --
--- Each event goes out at once, and the next one is not taken before the browser's socket has room: so a slow
+-- What has come goes out at once, and what comes next is not taken before the browser's socket has room: so a slow
 -- reader slows the API's server down and costs no memory here. With `lua_check_client_abort on` a browser that
 -- goes away ends the call at the API at once; without it, as soon as the next event cannot be written.
 local core = require "xai.core"
@@ -88,7 +88,7 @@ end
 -- How each of the API's streams is asked for and written; `last` ends one that is whole.
 local streams = {
   responses = { ask = "stream", name = true, error = "error" },
-  chat = { ask = "chat_stream", last = "data: [DONE]\n\n" },
+  chat = { ask = "chat_stream", name = false, last = "data: [DONE]\n\n" },
 }
 
 local function lines_of(name, data)
@@ -97,8 +97,8 @@ local function lines_of(name, data)
 end
 
 -- False when the browser is gone.
-local function write(text)
-  return ngx.print(text) and ngx.flush(true) or false
+local function write(lines)
+  return ngx.print(lines) and ngx.flush(true) or false
 end
 
 local function begin()
@@ -107,21 +107,31 @@ local function begin()
   ngx.header.x_accel_buffering = "no" -- a further nginx in front of us
 end
 
-local function pass_on(stream, way, report, started)
-  for event in stream:events() do
-    if event.raw then -- not our own news of a further attempt
-      if report.events == 0 then
-        begin()
-        report.first = core.now() - started
+-- A simulated stream, event by event.
+local function simulated_lines(stream, named)
+  local next_event = stream:events()
+  return function()
+    for event in next_event do
+      if event.raw then -- no news of a further attempt
+        local text = lines_of(named and event.name, event.raw)
+        return text, #text, 1
       end
-      local text = lines_of(way.name and event.name, event.raw)
-      if report.client_gone or not write(text) then
-        report.client_gone = true
-        stream:cancel()
-        return
-      end
-      report.events, report.bytes = report.events + 1, report.bytes + #text
     end
+  end
+end
+
+local function pass_on(stream, way, report, started)
+  for lines, bytes, count in stream.call:lines(way.name) or simulated_lines(stream, way.name) do
+    if report.events == 0 then
+      begin()
+      report.first = core.now() - started
+    end
+    if report.client_gone or not write(lines) then
+      report.client_gone = true
+      stream:cancel()
+      return
+    end
+    report.events, report.bytes = report.events + count, report.bytes + bytes
   end
 end
 
