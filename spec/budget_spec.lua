@@ -101,6 +101,41 @@ describe("a budget", function()
     client:close()
   end)
 
+  it("lets a conversation go on that the vendor stores, for that one knows what it brings along", function()
+    local client, wire = helper.client({ otherwise = costing(5) }, { budget = { usd = 5 } }) -- 815 tokens each
+    local talk = client:conversation {}
+    assert(talk:say "a")
+    assert(talk:say "b")
+    assert.equal(2, #wire.requests)
+    assert.truthy(wire.requests[2].body:find("previous_response_id", 1, true))
+    local _, err = client:respond { input = "c", previous_response_id = "resp_of_somebody" }
+    assert.same({ "budget", "unbounded" }, { err.kind, err.code })
+    client:close()
+  end)
+
+  it("says what is held back for calls under way", function()
+    local client = helper.client({ otherwise = { silent = true, sse = {} } }, { budget = { usd = 5 } })
+    local stream = assert(client:stream("x", { most_cost = 4 }))
+    local _, err = client:respond("x", { most_cost = 2 })
+    assert.equal("over the budget: $1.00 left beside $4.00 held back for calls under way, and it may cost $2.00",
+      err.message)
+    stream:cancel()
+    client:close()
+  end)
+
+  it("takes amounts beyond all budgets for what they are", function()
+    local client, wire = helper.client({ otherwise = costing(5) }, { budget = { usd = 5, extra = 1e12 } })
+    for _, call in ipairs {
+      { "x", { most_cost = 1e9 } }, { { input = "x", max_output_tokens = 1e300 } },
+      { { input = "x", tools = { { type = "web_search" } } } },
+    } do
+      local _, err = client:respond(call[1], call[2])
+      assert.same({ "budget", "spent" }, { err.kind, err.code })
+    end
+    assert.equal(0, #wire.requests)
+    client:close()
+  end)
+
   it("knows mistakes in its options", function()
     for words, budget in pairs {
       ["name either usd or tokens"] = {}, ["either usd"] = { usd = 1, tokens = 1 },
@@ -127,11 +162,11 @@ describe("the most that a request can cost", function()
     client.prices.violation_fee, client.us = 0, false
   end)
 
-  local function most(body, options, told)
+  local function most(body, options, told, history)
     options = options or { usd = 1 }
     body.model = body.model or "grok-4.6"
     local request = { path = "/responses", body = json.encode(body) }
-    local value, err = budgets.new(options, 1):most(request, body, told, client)
+    local value, err = budgets.new(options, 1):most(request, { body = body, history = history }, told, client)
     return value, err, #request.body
   end
 
@@ -178,6 +213,8 @@ describe("the most that a request can cost", function()
       assert.same({ "budget", "unbounded" }, { err.kind, err.code })
       assert.is_number(most(body, { usd = 1, extra = 0.1, history = 1000 }))
     end
+    local before = { input = "x", previous_response_id = "r" }
+    assert.equal(20000 * 300, most(before, nil, nil, 500) - most(before, nil, nil, 200)) -- who knows it says so
     local plain = most { input = "xx", tools = { { type = "function", name = "f" } } }
     local tools = most({ input = "xx", tools = { { type = "function", name = "f" } } }, { usd = 1, extra = 0.1 })
     assert.equal(plain, tools) -- those run here

@@ -199,10 +199,14 @@ static void write_amount(const xai_spend *self, uint64_t amount, char *to, size_
 }
 
 void xai__spend_tell(xai_spend *self, uint64_t most, xai_error *err) {
-  char left[40], needed[40];
+  char left[40], needed[40], held[40];
   xai_budget_state state;
-  if (xai__spend_state(self, &state) != XAI_OK) state.left = 0;
+  if (xai__spend_state(self, &state) != XAI_OK) state.left = state.reserved = 0;
   write_amount(self, state.left, left, sizeof left);
   write_amount(self, most, needed, sizeof needed);
-  xai__fail(err, XAI_ERR_SPENT, "%s left, and it may cost %s", left, needed);
+  write_amount(self, state.reserved, held, sizeof held);
+  const char *before = state.reserved > 0 ? " beside " : "",
+             *after = state.reserved > 0 ? " held back for calls under way" : "";
+  xai__fail(err, XAI_ERR_SPENT, "%s left%s%s%s, and it may cost %s", left, before,
+            state.reserved > 0 ? held : "", after, needed);
 }

@@ -82,7 +82,8 @@ static void F77_a_call_past_the_budget_fails_here_and_says_what_is_left(void) {
   CHECK_INT(w.error.kind, XAI_KIND_BUDGET);
   CHECK(!w.error.retryable);
   CHECK(strcmp(w.reason, "budget") == 0);
-  CHECK(strcmp(w.error.message, "over the budget: $0.04 left, and it may cost $0.05") == 0);
+  CHECK_STR(xai_str_of(w.error.message),
+            "over the budget: $0.04 left beside $0.06 held back for calls under way, and it may cost $0.05");
   CHECK_INT(w.attempt[0].outcome, XAI_ATTEMPT_NOT_SENT);
   answer(&w, 1234567890, 42);
   CHECK_INT(w.outcome, XAI_OUTCOME_COMPLETE);
@@ -100,7 +101,9 @@ static void a_budget_in_tokens_counts_tokens(void) {
   start(&w, 900);
   start(&w, 200);
   wire_pull(&w);
-  CHECK(strcmp(w.error.message, "over the budget: 100 tokens left, and it may cost 200 tokens") == 0);
+  CHECK_STR(
+    xai_str_of(w.error.message),
+    "over the budget: 100 tokens left beside 900 tokens held back for calls under way, and it may cost 200 tokens");
   answer(&w, 5, 42);
   CHECK_INT(state_of(&w).spent, 42);
   CHECK_INT(state_of(&w).unit, XAI_BUDGET_TOKENS);

@@ -18,7 +18,8 @@ local prices = require "xai.prices"
 --- @field name string?       keeps several budgets of a file apart
 --- @field output integer?    output tokens assumed for a request that does not bound them; default 16384
 --- @field reasoning integer? reasoning tokens assumed beside those; default 32768, none where there is no reasoning
---- @field history integer?   tokens assumed of earlier answers that the vendor stores (previous_response_id)
+--- @field history integer?   tokens assumed of earlier answers that the vendor stores (previous_response_id); a
+---   conversation knows its own
 --- @field extra number?      what images, files and tools that run at the vendor's may add to a call: dollars, or
 ---   tokens where the budget is in tokens. Without it, and `history`, calls with those are refused here
 local known = {
@@ -36,6 +37,7 @@ local known = {
 
 local HIDDEN = 1024 -- tokens that the vendor adds to a prompt; some 200 were seen
 local OUTPUT, REASONING = 16384, 32768
+local MOST = 9007199254740992 -- what the core can be told, 2^53; no budget is larger
 
 local Budget = {}
 local mt = { __name = "xai.budget", __index = Budget }
@@ -81,7 +83,7 @@ end
 
 -- Dollars as ticks; 0.07 of them is no exact number, but the nearest tick is what was meant.
 local function units(self, amount)
-  return math.floor((self.in_tokens and amount or amount * prices.ticks_per_dollar) + 0.5)
+  return math.floor(math.min(MOST, self.in_tokens and amount or amount * prices.ticks_per_dollar) + 0.5)
 end
 
 local function output_of(self, body)
@@ -91,20 +93,22 @@ local function output_of(self, body)
 end
 
 -- Tokens in and out, as a usage that names no cheaper ones.
-local function most_usage(self, body, text)
+local function most_usage(self, body, text, history)
   local input, output = #text + HIDDEN, output_of(self, body)
   if body.previous_response_id ~= nil then
-    if not self.history then
+    history = history or self.history
+    if not history then
       return nil, refusal("unbounded", "how much an earlier answer brings along is not known here: set budget.history")
     end
-    input = input + self.history
+    input = input + history
   end
   return { input_tokens = input, input_tokens_details = { cached_tokens = 0 }, output_tokens = output,
     total_tokens = input + output }
 end
 
-local function most_of_text(self, body, text, client)
-  local usage, fault = most_usage(self, body, text)
+local function most_of_text(self, traits, text, client)
+  local body = traits.body
+  local usage, fault = most_usage(self, body, text, traits.history)
   if not usage then return nil, fault end
   if self.in_tokens then return usage.total_tokens end
   local tier = body.service_tier
@@ -117,12 +121,13 @@ end
 
 --- The most that one attempt of a request can cost, for the core.
 --- @param request table      path, body (text) and method, as the core takes them
---- @param body table?        what the text was made from
+--- @param traits table       `body`: what the text was made from; `history`: tokens of earlier answers, where known
 --- @param told number?       by the caller: dollars or tokens
 --- @param client xai.Client
 --- @return integer? most     nil: it has no body, and costs nothing
 --- @return xai.Error? err    kind "budget": nobody knows
-function Budget:most(request, body, told, client)
+function Budget:most(request, traits, told, client)
+  local body = traits.body
   if told then return math.max(1, units(self, told)) end
   if request.body == nil then return nil end
   if type(body) ~= "table" or (request.path ~= "/responses" and request.path ~= "/chat/completions") then
@@ -136,20 +141,19 @@ function Budget:most(request, body, told, client)
     end
     extra = units(self, self.extra)
   end
-  local most, fault = most_of_text(self, body, request.body, client)
+  local most, fault = most_of_text(self, traits, request.body, client)
   if not most then return nil, fault end
-  return math.max(1, most + extra)
+  return math.max(1, math.min(MOST, most + extra))
 end
 
 --- How it stands, from what the core tells.
 --- @return xai.BudgetState
 function Budget:state(core_state)
-  local part = self.in_tokens and 1 or prices.ticks_per_dollar
-  return {
-    limit = core_state.limit / part, spent = core_state.spent / part, left = core_state.left / part,
-    reserved = core_state.reserved / part, unit = self.in_tokens and "tokens" or "usd",
-    resets_at = core_state.resets_at,
-  }
+  local state = { unit = self.in_tokens and "tokens" or "usd", resets_at = core_state.resets_at }
+  for _, name in ipairs { "limit", "spent", "left", "reserved" } do
+    state[name] = self.in_tokens and core_state[name] or core_state[name] / prices.ticks_per_dollar
+  end
+  return state
 end
 
 -- ------------------------------------------------------------------ making one

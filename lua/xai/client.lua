@@ -167,7 +167,7 @@ local function send(self, request, traits, options, level)
   end
   local budget = hidden[self].budget
   if budget then
-    local most, fault = budget:most(request, traits.body, options.most_cost, self)
+    local most, fault = budget:most(request, traits, options.most_cost, self)
     if fault then return nil, fault end
     request.most_cost = most
   end
@@ -209,8 +209,9 @@ local function tools_of(body)
   return body.previous_response_id == nil and no_tools or nil
 end
 
--- on_end(value, err) is called as soon as the call has ended, before anybody who waits for it goes on.
-local function ask(self, endpoint, given, options, streamed, level, on_end)
+-- on_end(value, err) is called as soon as the call has ended, before anybody who waits for it goes on. history: the
+-- tokens that the answer of previous_response_id brings along, where they are known.
+local function ask(self, endpoint, given, options, streamed, level, on_end, history)
   link_of(self, level + 1)
   options = options_of.check("call options", options, known_call_options, level + 1)
   local body = body_of(self, endpoint, given, level + 1)
@@ -227,7 +228,7 @@ local function ask(self, endpoint, given, options, streamed, level, on_end)
     stream = streamed, model = model_of(body),
   }, {
     keep = streamed, chat = endpoint == "chat", folded = true, on_end = on_end, tools = tools_of(body),
-    schema = requests.wanted_schema(body), body = body,
+    schema = requests.wanted_schema(body), body = body, history = history,
   }, options, level + 1)
   return call, fault
 end
@@ -450,8 +451,8 @@ end
 function Client:conversation(options)
   link_of(self, 2)
   local conversation = late("xai.conversation").new(self, options, {
-    start = function(endpoint, body, call_options, streamed, on_end, level)
-      local call, err = ask(self, endpoint, body, call_options, streamed, level + 1, on_end)
+    start = function(endpoint, body, call_options, streamed, on_end, level, history)
+      local call, err = ask(self, endpoint, body, call_options, streamed, level + 1, on_end, history)
       return call, err
     end,
     wait = whole,

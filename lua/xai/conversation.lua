@@ -214,6 +214,7 @@ local function commit(self, turn, response)
   for _, item in ipairs(answer) do self.writers[item] = { asked = turn.body.model, answered = response.model } end
   self.items = joined(joined(self.items, turn.items), answer)
   self.previous = response.id
+  self.carried = type(response.usage) == "table" and number(response.usage.total_tokens) or nil
   self.told = self.instructions
   self.first_told = self.first_told or self.instructions
 end
@@ -237,7 +238,9 @@ local function take_turn(self, streamed, input, options, level)
     if response and not objection then commit(self, turn, response) end
     return objection
   end
-  local call, err = self.ask.start(self.api, turn.body, call_options, streamed, on_end, level + 1)
+  local goes_on = self.previous ~= nil and turn.body.previous_response_id == self.previous
+  local call, err = self.ask.start(self.api, turn.body, call_options, streamed, on_end, level + 1,
+    goes_on and self.carried or nil)
   if call then turn.call, self.turn = call, turn end
   return call, err
 end
@@ -316,6 +319,7 @@ local function new(client, options, ask)
     items = core.array(), -- said so far, without instructions
     writers = setmetatable({}, { __mode = "k" }), -- item -> the model that wrote it: as asked for, as it answered
     previous = nil,    -- id of the last answer
+    carried = nil,     -- tokens that this and all before it had, if it told
     told = nil,        -- the instructions the server knows
     first_told = nil,  -- ... and those that its prefix begins with
     turn = nil,        -- the one that waits for its answer
