@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -82,6 +83,7 @@ static const char *why(int error) {
     case ENAMETOOLONG: return "its path is too long";
     case ENOSPC:
     case EDQUOT: return "the disk is full";
+    case EFBIG: return "RLIMIT_FSIZE allows this process no file so large";
     case EROFS: return "the file system is read-only";
     case EMFILE:
     case ENFILE: return "too many files are open";
@@ -110,12 +112,32 @@ static void tell_path(xai_error *err, const char *path) {
   xai__str_copy(err->message, sizeof err->message, xai_str_of(text));
 }
 
+/* Whoever goes beyond it gets a signal, and dies of it. */
+static bool may_be_so_large(void) {
+  struct rlimit limit;
+  return getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
+         limit.rlim_cur >= sizeof(share_file);
+}
+
 /* A file of that size whose blocks are there: writing into a mapped hole of a full disk would be fatal. */
 static xai_code make_room(int fd, xai_error *err) {
+  if (!may_be_so_large()) return fail_system(err, "no room can be made for it", EFBIG);
   int error = posix_fallocate(fd, 0, sizeof(share_file));
   bool unknown = error == EINVAL || error == EOPNOTSUPP;
   if (unknown && ftruncate(fd, sizeof(share_file)) == 0) return XAI_OK;
   return error == 0 ? XAI_OK : fail_system(err, "no room can be made for it", error);
+}
+
+/* One that was copied may have holes. Not by posix_fallocate, which writes into them where the system has no other way,
+ * and somebody else may be writing there. */
+static xai_code fill_holes(int fd, xai_error *err) {
+#if defined(__linux__)
+  bool is_full = fallocate(fd, 0, 0, sizeof(share_file)) != 0 && (errno == ENOSPC || errno == EDQUOT);
+  if (is_full) return fail_system(err, "no room can be made for it", errno);
+#else
+  (void)fd, (void)err;
+#endif
+  return XAI_OK;
 }
 
 /* Whoever finds it short and without a mark makes it as long as it must be, if somebody else is at it, too. */
@@ -132,7 +154,7 @@ static xai_code check_file(int fd, xai_error *err) {
   if (size > sizeof(share_file) || (magic == MAGIC && size < sizeof(share_file)))
     return xai__fail(err, XAI_ERR_FILE, "it is damaged: it has %llu bytes, not %zu", (unsigned long long)size,
                      sizeof(share_file));
-  return size < sizeof(share_file) ? make_room(fd, err) : XAI_OK;
+  return size < sizeof(share_file) ? make_room(fd, err) : fill_holes(fd, err);
 }
 
 static bool is_empty(const share_file *file) {
