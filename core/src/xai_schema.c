@@ -262,11 +262,6 @@ static void shorten(xai_schema_node *node, bool dynamic) {
   }
 }
 
-static void tell_branches_apart(xai_schema_build *b, const xai_schema_node *node) {
-  for (const xai_schema_op *op = node->list[XAI_JSON_OBJECT]; op->code != XAI_OP_END; op++)
-    if (op->code == XAI_OP_ANY || op->code == XAI_OP_ONE) xai__build_switch(b, op);
-}
-
 static void finish(xai_schema_build *b) {
   compile_dynamic(b);
   bool dynamic = settle_dynamic(b);
@@ -278,7 +273,7 @@ static void finish(xai_schema_build *b) {
     if (n->state == LOOKED_AT) shorten(n, dynamic);
   }
   for (xai_schema_node *n = b->first_made; n != NULL; n = n->next_made) {
-    if (n->state == LOOKED_AT) tell_branches_apart(b, n);
+    if (n->state == LOOKED_AT) xai__build_switches(b, n, dynamic);
   }
 }
 

@@ -172,7 +172,9 @@ struct xai_schema_node {
   uint8_t types;                 /* XAI_TYPES_...; 0: nothing is allowed       */
   uint8_t leaf;                  /* by type: the list has no other schemas     */
   uint8_t late;                  /* by type: the list has unevaluated...       */
+  uint8_t lone;                  /* by type: one branch takes it, and is all there is ... */
   xai_schema_node *jump;         /* itself, or where its only $ref leads         */
+  xai_schema_node **branch;      /* ... this one; NULL: of no type               */
   const xai_schema_op *list[6];  /* by type of value; each ends in XAI_OP_END    */
   struct xai_schema_edge *edges; /* while compiling                              */
   xai_schema_node *next_made;    /* in the order of finding them                 */

@@ -93,8 +93,9 @@ xai_schema_node *xai__build_child(xai_schema_build *b, const xai_schema_node *pa
 
 /* ---- when all is compiled (xai_schema_switch.c) ---- */
 
-/* Find out what tells the branches of an anyOf or oneOf apart, if anything does. */
-void xai__build_switch(xai_schema_build *b, const xai_schema_op *op);
+/* Find out what tells the branches of the node's anyOf and oneOf apart, if anything does. `dynamic`: it matters
+ * which resources were passed on the way. */
+void xai__build_switches(xai_schema_build *b, xai_schema_node *node, bool dynamic);
 
 #pragma GCC visibility pop
 

@@ -141,6 +141,7 @@ static verdict visit(xai_check *c, xai_check_spot *spot) {
   unsigned type = spot->value->type;
   bool allowed = (node->types >> type & 1) != 0 || xai__check_type(node, spot->value);
   if (!allowed) return wrong_type(c, spot);
+  while ((node->lone >> type & 1) != 0) node = spot->node = node->branch[type];
   const operation *list = node->list[type];
   if (list->code == XAI_OP_END) return XAI_VERDICT_PASS;
   if ((node->leaf >> type & 1) == 0) return push(c, spot);

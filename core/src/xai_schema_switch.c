@@ -1,7 +1,10 @@
-/* xai_schema_switch.c - unions whose branches are told apart by a property: {"type": {"const": "point"}, ...}.
+/* xai_schema_switch.c - unions whose branches are told apart by a property or by their type.
  * SPDX-License-Identifier: MIT
  *
- * A branch that gives a property a constant or a choice cannot hold where the property has another value. So the
+ * {"anyOf": [{"type": "string"}, {"type": "null"}]}: where one branch alone takes values of a type, it is what such
+ * a value is held against, and what is said of it as if nothing were around it.
+ *
+ * {"oneOf": [{"properties": {"kind": {"const": "point"}}}, ...]}: a branch that gives a property a constant or a choice cannot hold where the property has another value. So the
  * hashes of those values are kept with the branches that allow them, and only these are tried. Two values of one
  * hash cost a branch tried in vain, nothing else.
  */
@@ -88,7 +91,7 @@ static void fill(xai_schema_build *b, xai_schema_switch *s, const xai_schema_op 
   if (b->equal.code != XAI_OK) xai__build_fail(b, b->equal.code);
 }
 
-void xai__build_switch(xai_schema_build *b, const xai_schema_op *op) {
+static void find_switch(xai_schema_build *b, const xai_schema_op *op) {
   xai_schema_choice *choice = op->as.choice;
   xai_str key;
   if (op->count < LEAST || op->count > MOST || choice->by != NULL || b->code != XAI_OK) return;
@@ -102,4 +105,39 @@ void xai__build_switch(xai_schema_build *b, const xai_schema_op *op) {
   *s = (xai_schema_switch){.key = key, .cases = cases, .mask = room - 1};
   fill(b, s, op);
   choice->by = s;
+}
+
+/* The branch that alone takes values of a type; NULL: several do, or whole numbers alone are taken. */
+static xai_schema_node *lone_branch(const xai_schema_op *op, unsigned type) {
+  unsigned all = 1u << type, some = all;
+  if (type == XAI_JSON_NUMBER) some |= XAI_TYPES_INTEGER | XAI_TYPES_LITERAL;
+  xai_schema_node *lone = NULL;
+  for (uint32_t i = 0; i < op->count; i++) {
+    xai_schema_node *branch = op->as.choice->nodes[i]->jump;
+    if ((branch->types & some) == 0) continue;
+    if (lone != NULL) return NULL;
+    lone = branch;
+  }
+  return lone != NULL && (lone->types & all) != 0 ? lone : NULL;
+}
+
+static bool is_union(const xai_schema_op *op) {
+  return op->code == XAI_OP_ANY || op->code == XAI_OP_ONE;
+}
+
+static void find_lone(xai_schema_build *b, xai_schema_node *node, unsigned type, bool dynamic) {
+  const xai_schema_op *op = node->list[type];
+  if (!is_union(op) || op[1].code != XAI_OP_END) return;
+  xai_schema_node *lone = lone_branch(op, type);
+  if (lone == NULL || (dynamic && lone->resource != node->resource)) return;
+  if (node->branch == NULL) node->branch = xai__build_array(b, 6, sizeof(xai_schema_node *));
+  if (node->branch == NULL) return;
+  node->branch[type] = lone;
+  node->lone |= (uint8_t)(1u << type);
+}
+
+void xai__build_switches(xai_schema_build *b, xai_schema_node *node, bool dynamic) {
+  for (unsigned type = 0; type < 6; type++) find_lone(b, node, type, dynamic);
+  for (const xai_schema_op *op = node->list[XAI_JSON_OBJECT]; op->code != XAI_OP_END; op++)
+    if (is_union(op)) find_switch(b, op);
 }
