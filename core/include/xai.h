@@ -58,7 +58,8 @@ extern "C" {
 #define XAI_API
 #endif
 
-/* How an options struct begins: everything zero, which means the default, but its size, by which it can grow. */
+/* How an options struct begins: everything zero, which means the default, but its size, by which it can grow at its end: of
+ * an older xai.h the library takes the rest as zero, and what is set by a newer one it refuses with XAI_ERR_ARG. */
 #ifdef __cplusplus
 #define XAI_SIZED(type) \
   { sizeof(type) }
@@ -634,8 +635,8 @@ XAI_API xai_code xai_client_set_key(xai_client *client, xai_str key, const char 
 XAI_API xai_code xai_client_step(xai_client *client, uint32_t wait_ms);
 
 /* A descriptor that becomes readable when a step has something to do; epoll or kqueue inside. Watch it
- * with any event loop. Owned by the client. -1: none (a transport
- * that is the program's; systems that have neither): step by time. */
+ * with any event loop. Owned by the client. -1: none (a transport that is the program's;
+ * systems that have neither): step by time. */
 XAI_API int xai_client_fd(const xai_client *client);
 /* Milliseconds until the next timer, 0 when an event is ready, -1 when nothing is waited for. */
 XAI_API int64_t xai_client_timeout(const xai_client *client);

@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: MIT */
 #include "xai_client_int.h"
 
+#include "xai_options.h"
+
 xai_code xai_client_set_key(xai_client *client, xai_str key, const char *name, xai_error *err) {
   xai__error_clear(err);
   xai_code code = xai__door_enter_here(&client->door, err);
@@ -61,6 +63,11 @@ xai_call_id xai_call_start(xai_client *client, const xai_request *request, xai_e
   if (client == NULL || request == NULL) {
     xai__fail(err, XAI_ERR_ARG, "client or request is NULL");
     return id;
+  }
+  xai_request own;
+  if (request->size != sizeof own) {
+    if (xai__options_copy(&own, sizeof own, request, "request", err) != XAI_OK) return id;
+    request = &own;
   }
   if (xai__door_enter_here(&client->door, err) != XAI_OK) return id;
   id = start_call(client, request, err);

@@ -5,6 +5,8 @@
 #endif
 #include "xai_client_int.h"
 
+#include "xai_options.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -82,7 +84,6 @@ static xai_code set_texts(xai_client *client, const xai_config *config, const ch
 static xai_code check_config(const xai_config *config, const char *base_url, xai_error *err) {
   size_t offset;
   xai_str agent = xai_str_of(config->user_agent);
-  if (config->size == 0) return xai__fail(err, XAI_ERR_ARG, "start the config from XAI_CONFIG_INIT");
   if (!xai__header_ok(xai_str_of("User-Agent"), agent, &offset))
     return xai__fail(err, XAI_ERR_ARG, "user_agent may hold visible ASCII only (byte %zu)", offset);
   return check_base_url(base_url, err);
@@ -132,12 +133,7 @@ static void log_life(const xai_client *client, const char *event) {
 
 /* ---- life */
 
-xai_client *xai_client_new(const xai_config *config, xai_error *err) {
-  xai__error_clear(err);
-  if (config == NULL) {
-    xai__fail(err, XAI_ERR_ARG, "config is NULL");
-    return NULL;
-  }
+static xai_client *make_client(const xai_config *config, xai_error *err) {
   const char *base_url = config->base_url ? config->base_url : default_base_url;
   if (check_config(config, base_url, err) != XAI_OK) return NULL;
   xai_mem mem = xai__mem(&config->mem);
@@ -174,6 +170,16 @@ xai_client *xai_client_new(const xai_config *config, xai_error *err) {
 fail:
   xai_client_free(client);
   return NULL;
+}
+
+xai_client *xai_client_new(const xai_config *config, xai_error *err) {
+  xai_config own;
+  xai__error_clear(err);
+  if (config == NULL) {
+    xai__fail(err, XAI_ERR_ARG, "config is NULL");
+    return NULL;
+  }
+  return xai__options_copy(&own, sizeof own, config, "config", err) == XAI_OK ? make_client(&own, err) : NULL;
 }
 
 /* Nobody will take their ends, but the log is told of them. A fork's copy has nothing to tell of its parent's calls. */

@@ -160,7 +160,6 @@ static xai_code check_schedule(const xai_request *request, xai_error *err) {
 static xai_code check(const xai_request *request, const char *method, const xai_limits *limits,
                       xai_error *err) {
   size_t offset;
-  if (request->size == 0) return xai__fail(err, XAI_ERR_ARG, "start the request from XAI_REQUEST_INIT");
   if (!path_ok(request->path, &offset))
     return xai__fail(err, XAI_ERR_ARG, "path must start with '/' and hold visible ASCII only (byte %zu)",
                      offset);

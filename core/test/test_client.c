@@ -622,6 +622,67 @@ static void many_calls_leave_nothing_behind(void) {
   CHECK_INT(heap.live, 0);
 }
 
+/* ---- programs that were built with another xai.h */
+
+/* What their struct does not have is memory of theirs that has another use. */
+static void options_of_an_older_header_have_the_defaults(void) {
+  xai_error err;
+  xai_config config = XAI_CONFIG_INIT;
+  config.base_url = "http://wire/v1";
+  config.transport = XAI_TRANSPORT_SCRIPTED;
+  config.size = offsetof(xai_config, share);
+  memset((char *)&config + config.size, 0xaa, sizeof config - config.size);
+  xai_client *client = xai_client_new(&config, &err);
+  CHECK(client != NULL);
+  xai_request request = XAI_REQUEST_INIT;
+  request.path = "/responses";
+  request.body = xai_str_of("{}");
+  request.size = offsetof(xai_request, idempotency_key);
+  memset((char *)&request + request.size, 0xaa, sizeof request - request.size);
+  CHECK(xai_call_start(client, &request, &err).id != 0);
+  xai_client_free(client);
+}
+
+static void options_of_a_newer_header_are_refused_when_they_are_used(void) {
+  struct {
+    xai_config known;
+    uint64_t fresh;
+  } config = {XAI_CONFIG_INIT, 0};
+  struct {
+    xai_request known;
+    uint64_t fresh;
+  } request = {XAI_REQUEST_INIT, 0};
+  xai_error err;
+  config.known.size = sizeof config;
+  config.known.base_url = "http://wire/v1";
+  config.known.transport = XAI_TRANSPORT_SCRIPTED;
+  request.known.size = sizeof request;
+  request.known.path = "/models";
+  xai_client *client = xai_client_new(&config.known, &err);
+  CHECK(client != NULL);
+  CHECK(xai_call_start(client, &request.known, &err).id != 0);
+  request.fresh = config.fresh = 1;
+  CHECK_INT(xai_call_start(client, &request.known, &err).id, 0);
+  CHECK_INT(err.code, XAI_ERR_ARG);
+  CHECK(strstr(err.message, "the request sets what this version") != NULL);
+  CHECK(xai_client_new(&config.known, &err) == NULL);
+  CHECK(strstr(err.message, "the config sets what this version") != NULL);
+  xai_client_free(client);
+}
+
+static void options_that_were_not_begun_with_their_init_are_refused(void) {
+  wire w;
+  xai_error err;
+  xai_config config = {.api_key = "k"};
+  xai_request request = {.path = "/models"};
+  wire_open(&w);
+  CHECK(xai_client_new(&config, &err) == NULL);
+  CHECK(strstr(err.message, "config was not begun with its INIT") != NULL);
+  CHECK_INT(xai_call_start(w.client, &request, &err).id, 0);
+  CHECK(strstr(err.message, "request was not begun with its INIT") != NULL);
+  wire_close(&w);
+}
+
 int main(void) {
   RUN(streams_text_and_completes);
   RUN(reads_a_whole_answer);
@@ -652,6 +713,9 @@ int main(void) {
   RUN(F129_refuses_a_damaged_key_without_showing_it);
   RUN(refuses_a_strange_base_url);
   RUN(says_when_it_is_full);
+  RUN(options_of_an_older_header_have_the_defaults);
+  RUN(options_of_a_newer_header_are_refused_when_they_are_used);
+  RUN(options_that_were_not_begun_with_their_init_are_refused);
   check_nomem("F92_a_streamed_call", stream_scenario);
   check_nomem("F92_a_whole_call", whole_scenario);
   RUN(many_calls_leave_nothing_behind);
