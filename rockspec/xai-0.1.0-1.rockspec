@@ -96,6 +96,7 @@ build = {
         "core/src/xai_nfa.c",
         "core/src/xai_nfa_match.c",
         "core/src/xai_no_proxy.c",
+        "core/src/xai_options.c",
         "core/src/xai_pattern.c",
         "core/src/xai_pattern_plain.c",
         "core/src/xai_pattern_simple.c",
