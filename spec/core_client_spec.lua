@@ -468,6 +468,45 @@ describe("xai.core.client", function()
     handle:close()
   end)
 
+  it("fills a lot with what events are made of, each JSON in a string or a block", function()
+    local handle = client()
+    local id = start(handle)
+    local wire = take(handle)
+    head(handle, wire.id, 200, EVENTS)
+    handle:announce(id, true)
+    local texts = {}
+    for i = 1, 30 do texts[i] = "<" .. i .. ">" end
+    assert.is_true(handle:wire_body(wire.id, stream_of((table.unpack or unpack)(texts))))
+    assert.has_error(function() handle:take(id, {}, 64) end, "take: a lot needs a table 'runs'")
+    local lot, seen = { runs = {}, raws = {} }, 0
+    repeat
+      local count, word = handle:take(id, lot, 12)
+      local runs = lot.runs
+      for run = 1, runs[1] do
+        local at = 5 * run - 3
+        local first, block, base = runs[at], runs[at + 3], runs[at + 4]
+        local last = run < runs[1] and runs[at + 5] - 1 or count
+        for i = first, last do
+          local raw = block and block:text(i - base) or lot.raws[i - base]
+          if seen < 30 and core.decode(raw).delta == texts[seen + 1] then
+            seen = seen + 1
+            assert.equal(texts[seen], lot[i])
+            if block then assert.same(core.decode(raw), block:decode(i - base)) end
+          end
+        end
+        if block then
+          assert.has_error(function() block:text(last - base + 64) end)
+          assert.has_error(function() block:text(-1) end)
+          assert.has_error(function() block:decode(0.5) end)
+          assert.has_error(function() block:text("0") end)
+          assert.has_error(function() block.text({}, 0) end, "not a block: call its methods with ':'")
+        end
+      end
+    until word ~= "more"
+    assert.equal(30, seen)
+    handle:close()
+  end)
+
   it("takes math.huge as no limit and rounds short times up", function()
     local handle = client { limits = { deadline = math.huge, max_response = math.huge, max_attempts = 1,
       connect = 1e-9, handshake = 0, first_event = 0.0005 } }

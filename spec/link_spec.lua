@@ -218,6 +218,56 @@ describe("xai.link", function()
       assert.same({ "text a 0 0", "text b 3 2", "text c 3 2" }, said)
     end)
 
+    -- Some at a time and far more; neighbours of one kind and of several, among them large ones.
+    local function mixed(n)
+      if n % 97 == 0 then return delta(("%d"):format(n):rep(3000)) end
+      if n % 50 < 9 then return delta(tostring(n), n % 3, n % 2) end
+      if n % 71 == 0 then return ('data: {"type":"response.in_progress","n":%d}\n\n'):format(n) end
+      return delta(tostring(n))
+    end
+
+    it("lets events that are kept say all of themselves as long as they are kept", function()
+      local events, kept, sent = stream:events(), {}, {}
+      for burst = 1, 40 do
+        local bytes = {}
+        for _ = 1, burst do
+          sent[#sent + 1] = mixed(#sent + 1)
+          bytes[#bytes + 1] = sent[#sent]
+        end
+        assert.is_true(handle:wire_body(wire, table.concat(bytes)))
+        for _ = 1, burst do kept[#kept + 1] = events() end
+      end
+      collectgarbage()
+      for i, event in ipairs(kept) do
+        local raw = sent[i]:match "^data: (.*)\n\n$"
+        assert.equal(raw, event.raw)
+        assert.same(core.decode(raw), event.data)
+        assert.equal(raw, event.raw)
+        assert.equal(event.data, event.data)
+        assert.equal(event.data.output_index or 0, event.output_index)
+        assert.equal(event.data.content_index or 0, event.content_index)
+        assert.equal(event.data.delta, event.text)
+      end
+    end)
+
+    it("bounds what a kept event keeps of its neighbours", function()
+      local events, kept = stream:events(), {}
+      local all, filler = {}, ("x"):rep(1000)
+      for i = 1, 64 do all[i] = delta(i .. filler) end
+      local function pass()
+        assert.is_true(handle:wire_body(wire, table.concat(all)))
+        for i = 1, 64 do
+          local event = events()
+          if i == 40 then kept[#kept + 1] = event end
+        end
+        collectgarbage()
+      end
+      for _ = 1, 10 do pass() end
+      local before = collectgarbage "count"
+      for _ = 1, 20 do pass() end
+      assert.is_true(collectgarbage "count" - before < 20 * 20, collectgarbage "count" - before)
+    end)
+
     it("F57 leaves in the core what its reader does not take", function()
       assert.is_true(handle:wire_body(wire, delta "0"))
       local events, sent = stream:events(), 0

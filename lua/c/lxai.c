@@ -300,6 +300,7 @@ static void fill_module(lua_State *L, int ctx) {
   lxai_open_json(L, ctx);
   lxai_open_encode(L, ctx);
   lxai_open_sse(L, ctx);
+  lxai_open_block(L, ctx);
   lxai_open_client(L, ctx);
   lxai_open_schema(L, ctx);
   lxai_open_terminal(L, ctx);

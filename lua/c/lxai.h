@@ -27,6 +27,7 @@ enum {
   LXAI_NUMBER_MT,
   LXAI_ARRAY_MT,
   LXAI_SSE_MT,
+  LXAI_BLOCK_MT,
   LXAI_CLIENT_MT,
   LXAI_SCHEMA_MT,
   LXAI_SCHEMA_STREAM_MT,
@@ -118,6 +119,9 @@ void lxai_push_one(lua_State *L, int ctx, const xai_json *value);
  * stack is too small) or XAI_ERR_NOMEM and none. The value must not change meanwhile: its owner is locked. */
 xai_code lxai_push_json(lua_State *L, int ctx, const xai_json *value);
 
+/* core.decode without options, of a text that stays where it is as long as the stack does: value | nil, err. */
+int lxai_decode(lua_State *L, int ctx, xai_str text);
+
 /* What a Lua value has of a core value that grows at its end: all of what is closed, and the way to what is open. */
 typedef struct lxai_growth {
   xai_mem mem;
@@ -148,6 +152,7 @@ void lxai_open_encode(lua_State *L, int ctx);
 /* What core.encode{held = true} left in an encoder at this place of the stack; NULL: no encoder, or taken already. */
 xai_json_writer *lxai_held_text(lua_State *L, int index);
 void lxai_open_sse(lua_State *L, int ctx);
+void lxai_open_block(lua_State *L, int ctx);
 void lxai_open_client(lua_State *L, int ctx);
 void lxai_open_schema(lua_State *L, int ctx);
 void lxai_open_terminal(lua_State *L, int ctx);

@@ -276,6 +276,7 @@ void lxai_open_client(lua_State *L, int ctx) {
   add_methods(L, ctx, lxai_call_methods);
   add_methods(L, ctx, lxai_budget_methods);
   add_methods(L, ctx, lxai_event_methods);
+  add_methods(L, ctx, lxai_lot_methods);
   add_methods(L, ctx, lxai_wait_methods);
   add_methods(L, ctx, lxai_wire_methods);
   lua_pushcfunction(L, push_locked);

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: MIT
  *
  * lxai_client.c makes and closes it; lxai_call.c starts and stops calls; lxai_wait.c turns the crank; lxai_event.c hands
- * out what came, with lxai_result.c for how a call ended; lxai_wire.c plays the network.
+ * out what came, lxai_lot.c many events at once, with lxai_result.c for how a call ended; lxai_wire.c plays the network.
  *
  * What the core lends is good until the next call into the same client, and any push may run a finalizer that
  * makes one. So the pieces of a stream are copied first, and everything larger is pushed with the client
@@ -61,6 +61,15 @@ void lxai_push_result(lua_State *L, int ctx, const xai_result *result);
 /* Pushes a response; raises when it cannot. */
 void lxai_push_whole_response(lua_State *L, int ctx, const xai_json *response);
 
+/* ---- events ---- */
+
+const char *lxai_event_word(xai_event_type type);
+/* Is it part of what the API said? */
+bool lxai_is_piece(const xai_event *event);
+xai_str lxai_or_empty(xai_str text);
+/* Pushes what next() gives after the word of an event that is no piece; returns how many values. */
+int lxai_push_turn(lua_State *L, int ctx, const xai_event *event);
+
 /* Pushes what was lent with the client locked; returns how many values. What was asked for meanwhile is done before an
  * error is raised on, too. */
 typedef int lxai_push_fn(lua_State *L, int ctx, const void *lent);
@@ -71,6 +80,7 @@ int lxai_try_lent(lua_State *L, lxai_client *self, lxai_push_fn *push, const voi
 /* ---- the methods, by file ---- */
 
 extern const luaL_Reg lxai_call_methods[], lxai_event_methods[], lxai_wait_methods[], lxai_wire_methods[];
+extern const luaL_Reg lxai_lot_methods[];
 extern const luaL_Reg lxai_budget_methods[];
 
 /* core.wait */

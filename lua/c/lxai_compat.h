@@ -13,6 +13,10 @@
 /* Does the host have integers beside floats? */
 #define LXAI_HAS_INTEGERS (LUA_VERSION_NUM >= 503)
 
+/* Does the host look for each string that is made, however long, among all there are? Then strings that are nearly alike
+ * may cost microseconds each: it hashes a few of their bytes. */
+#define LXAI_INTERNS_ALL (LUA_VERSION_NUM == 501)
+
 /* The largest whole number up to which a double misses none. */
 #define LXAI_EXACT_MAX 9007199254740992.0
 

@@ -233,28 +233,37 @@ static int fail_walk(lua_State *L, xai_code code) {
   return lxai_fail(L, &err);
 }
 
+static int decode(lua_State *L, int ctx, xai_str text, const decode_options *options) {
+  bool own_limits = options->max_depth != 0 || options->max_bytes != 0;
+  lxai_decoder *self = own_limits ? new_decoder(L, ctx) : take_decoder(L, ctx); /* decoder */
+  int at = lua_gettop(L);
+  if (self->doc == NULL) self->doc = xai_json_doc_new(&self->mem, options->max_depth, options->max_bytes);
+  if (self->doc == NULL) return lxai_fail_nomem(L);
+  self->order = options->order;
+  xai_error err;
+  const xai_json *root = xai_json_parse(self->doc, text.ptr, text.len, options->flags, &err);
+  xai_code code = root != NULL ? walk(L, ctx, self, root) : err.code; /* decoder [value] */
+  if (own_limits || text.len > KEEP_BYTES) {
+    xai_json_doc_free(self->doc); /* now, for the collector does not see how much it is */
+    self->doc = NULL;
+  }
+  if (!own_limits) give_back(L, ctx, at);
+  if (root == NULL) return lxai_fail(L, &err);
+  return code == XAI_OK ? 1 : fail_walk(L, code);
+}
+
+int lxai_decode(lua_State *L, int ctx, xai_str text) {
+  decode_options options = {.flags = XAI_JSON_BORROW};
+  return decode(L, ctx, text, &options);
+}
+
 /* core.decode(text [, options]) -> value | nil, err */
 static int core_decode(lua_State *L) {
   luaL_checktype(L, 1, LUA_TSTRING);
   decode_options options = check_decode_options(L, 2);
-  bool own_limits = options.max_depth != 0 || options.max_bytes != 0;
-  lxai_decoder *self = own_limits ? new_decoder(L, LXAI_HERE) : take_decoder(L, LXAI_HERE); /* decoder */
-  int at = lua_gettop(L);
-  if (self->doc == NULL) self->doc = xai_json_doc_new(&self->mem, options.max_depth, options.max_bytes);
-  if (self->doc == NULL) return lxai_fail_nomem(L);
-  self->order = options.order;
   size_t len;
   const char *text = lua_tolstring(L, 1, &len);
-  xai_error err;
-  const xai_json *root = xai_json_parse(self->doc, text, len, options.flags, &err);
-  xai_code code = root != NULL ? walk(L, LXAI_HERE, self, root) : err.code; /* decoder [value] */
-  if (own_limits || len > KEEP_BYTES) {
-    xai_json_doc_free(self->doc); /* now, for the collector does not see how much it is */
-    self->doc = NULL;
-  }
-  if (!own_limits) give_back(L, LXAI_HERE, at);
-  if (root == NULL) return lxai_fail(L, &err);
-  return code == XAI_OK ? 1 : fail_walk(L, code);
+  return decode(L, LXAI_HERE, (xai_str){text, len}, &options);
 }
 
 /* ---- exact numbers ---- */

@@ -60,13 +60,14 @@ local LARGE = 65536             -- bytes: an event of so many ends its lot, and 
 
 local function give_back(lot, count)
   local last = lot[count]
-  if #spare < MOST_SPARE and not (last and #last.raw >= LARGE) then spare[#spare + 1] = lot end
+  local raw = last and rawget(last, "raw")
+  if #spare < MOST_SPARE and not (raw and #raw >= LARGE) then spare[#spare + 1] = lot end
 end
 
 local function take_spare()
   local lot = spare[#spare]
   spare[#spare] = nil
-  return lot or {}
+  return lot or { runs = {}, raws = {} }
 end
 
 -- For who reads the text along.

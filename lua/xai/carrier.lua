@@ -7,7 +7,7 @@
 local core = require "xai.core"
 
 local PIECE = 65536
-local PART, PARTS = 127, 4 -- small parts come first, and so many: see push_pieces in lua/c/lxai_event.c
+local PART, PARTS = 127, 4 -- small parts come first, and so many: see push_pieces in lua/c/lxai_lot.c
 local TICK = 0.4    -- seconds between two looks at whether a call's thread is still there
 local GLANCE = 0.02 -- ... and at which call's turn it is
 
