@@ -200,7 +200,7 @@ static int match_counted(const xai_pattern *pattern, xai_matcher *matcher, xai_s
 xai_code xai__pattern_match(const xai_pattern *pattern, xai_matcher *matcher, xai_str text, uint64_t most,
                             bool *found, uint64_t *work) {
   if (pattern->simple != NULL) {
-    *work += 1 + text.len / 8;
+    *work += 1 + text.len / (pattern->simple->anywhere ? 1 : 8);
     *found = xai__simple_match(pattern->simple, text.len > 0 ? text.ptr : "", text.len);
     return XAI_OK;
   }

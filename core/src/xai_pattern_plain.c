@@ -86,7 +86,7 @@ xai_code xai__pattern_match(const xai_pattern *pattern, xai_matcher *matcher, xa
                             bool *found, uint64_t *work) {
   if (pattern->nfa != NULL)
     return xai__nfa_match(pattern->nfa, &matcher->mem, &matcher->room, text, most, found, work);
-  *work += 1 + text.len / 8;
+  *work += 1 + text.len / (pattern->simple.anywhere ? 1 : 8);
   *found = xai__simple_match(&pattern->simple, text.len > 0 ? text.ptr : "", text.len);
   return XAI_OK;
 }

@@ -1,13 +1,17 @@
-/* xai_pattern_simple.c - the patterns that a loop over bytes can match: "^TCK-[0-9]{6}$", "^x-", "^[a-z_]+$".
+/* xai_pattern_simple.c - the patterns that a loop over bytes can match: "^TCK-[0-9]{6}$", "^x-", "[a-z][a-z0-9]+".
  * SPDX-License-Identifier: MIT
  *
- * Anchored at the start, a sequence of sets each repeated some times, without alternatives. Taking as many as
- * possible is right without ever going back, because where the number is open, nothing that may come next can begin
- * with what was taken.
+ * A sequence of sets each repeated some times, without alternatives. Taking as many as possible is right without ever
+ * going back, because where the number is open, nothing that may come next can begin with what was taken.
+ *
+ * Not anchored at the start, it is looked for from each character on. As nothing follows the last set, its least
+ * number is enough; the others may take a few bytes only, so that the time stays that of the text's length.
  */
 #include "xai_pattern_simple.h"
 
 #include <string.h>
+
+enum { MOST_ANYWHERE = 16 }; /* bytes of what is looked for everywhere */
 
 typedef struct reader {
   const char *at;
@@ -175,20 +179,35 @@ static bool is_greedy_right(const xai_simple *s) {
   return true;
 }
 
-bool xai__simple_parse(xai_simple *out, xai_str source) {
-  reader r = {source.ptr, source.ptr + source.len};
-  *out = (xai_simple){.count = 0};
-  if (source.len == 0 || *r.at++ != '^') return false;
-  while (r.at < r.end) {
-    if (*r.at == '$') {
+/* Can it be looked for everywhere? */
+static bool is_short(xai_simple *s) {
+  uint64_t most = 0;
+  if (s->count > 0) s->items[s->count - 1].max = s->items[s->count - 1].min;
+  for (uint32_t i = 0; i < s->count; i++) most += s->items[i].max;
+  return most <= MOST_ANYWHERE;
+}
+
+static bool read_items(reader *r, xai_simple *out) {
+  while (r->at < r->end) {
+    if (*r->at == '$') {
       out->whole = true;
-      return r.at + 1 == r.end && is_greedy_right(out);
+      return r->at + 1 == r->end && is_greedy_right(out);
     }
     if (out->count == XAI__SIMPLE_ITEMS) return false;
     xai_simple_item *item = &out->items[out->count++];
-    if (!read_atom(&r, item) || !read_quantifier(&r, item)) return false;
+    if (!read_atom(r, item) || !read_quantifier(r, item)) return false;
   }
   return is_greedy_right(out);
+}
+
+bool xai__simple_parse(xai_simple *out, xai_str source) {
+  reader r = {source.ptr, source.ptr + source.len};
+  *out = (xai_simple){.count = 0};
+  if (source.len == 0) return false;
+  out->anywhere = *r.at != '^';
+  if (!out->anywhere) r.at++;
+  if (!read_items(&r, out)) return false;
+  return !out->anywhere || (!out->whole && is_short(out));
 }
 
 /* Does a line end here, in other than ASCII? */
@@ -196,8 +215,7 @@ static bool is_separator(const char *at, const char *end) {
   return end - at >= 3 && memcmp(at, "\xe2\x80", 2) == 0 && (at[2] == '\xa8' || at[2] == '\xa9');
 }
 
-bool xai__simple_match(const xai_simple *simple, const char *text, size_t len) {
-  const char *at = text, *end = text + len;
+static bool match_at(const xai_simple *simple, const char *at, const char *end) {
   for (uint32_t i = 0; i < simple->count; i++) {
     const xai_simple_item *item = &simple->items[i];
     uint32_t taken = 0;
@@ -209,4 +227,14 @@ bool xai__simple_match(const xai_simple *simple, const char *text, size_t len) {
     if (taken < item->min) return false;
   }
   return !simple->whole || at == end;
+}
+
+bool xai__simple_match(const xai_simple *simple, const char *text, size_t len) {
+  const char *end = text + len;
+  if (!simple->anywhere) return match_at(simple, text, end);
+  for (const char *at = text;; at++) {
+    bool inside = at < end && (*at & 0xc0) == 0x80; /* of a character */
+    if (!inside && match_at(simple, at, end)) return true;
+    if (at == end) return false;
+  }
 }

@@ -1,4 +1,4 @@
-/* xai_pattern_simple.h - the patterns that a loop over bytes can match: "^TCK-[0-9]{6}$", "^x-", "^[a-z_]+$".
+/* xai_pattern_simple.h - the patterns that a loop over bytes can match: "^TCK-[0-9]{6}$", "^x-", "[a-z][a-z0-9]+".
  * SPDX-License-Identifier: MIT */
 #ifndef XAI_PATTERN_SIMPLE_H
 #define XAI_PATTERN_SIMPLE_H
@@ -21,6 +21,7 @@ typedef struct xai_simple_item {
 typedef struct xai_simple {
   uint32_t count; /* 0 and not `whole`: matches everything          */
   bool whole;     /* the text must end where the items end          */
+  bool anywhere;  /* they may begin at any character; then they are few bytes */
   xai_simple_item items[XAI__SIMPLE_ITEMS];
 } xai_simple;
 
