@@ -559,7 +559,7 @@ typedef struct xai_log {
  * name with all below it, an address or a network (10.0.0.0/8), names and addresses with a port or without, "*".
  *
  * Limits shared through a file. Those of the same model hold for all clients together, in every span of a second or a
- * minute as seen on one clock: CLOCK_MONOTONIC, or the one that all of them hand in (the two kinds do not mix:
+ * minute as seen on one clock: CLOCK_MONOTONIC, or the one that all of them hand in (the two kinds do not mix at a time:
  * XAI_ERR_FILE). Of a limit of requests nine tenths can be used for long, of one of tokens three quarters, and the rest
  * comes at once; a call that needs more than that rest waits for a pause of the others. A client that names another
  * limit than the others keeps to its own and uses up the common one at its own rate, so that together they never exceed

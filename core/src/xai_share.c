@@ -19,8 +19,9 @@
 #define MAGIC_KIND 0x0000657261687378u
 #define MAGIC_KIND_BITS 0x0000ffffffffffffu
 #define ALL_PLACES UINT64_MAX
+#define CLOCK_PLACE ((uint64_t)XAI_SHARE_COUNTERS * XAI_SHARE_PLACES)
 
-enum { FLUSH_EVERY_MS = 1000 };
+enum { FLUSH_EVERY_MS = 1000, CLOCK_TRIES = 1000 };
 
 typedef struct share_file {
   _Atomic uint64_t magic; /* 0: new                    */
@@ -204,11 +205,25 @@ void xai__share_close(xai_share *self) {
   *self = (xai_share){.fd = -1};
 }
 
-xai_code xai__share_use_clock(const xai_share *self, xai_share_clock clock, xai_error *err) {
+/* Whoever goes by the clock of the file holds a lock together with the others, and who is alone may change it: the clock
+ * of those who are gone, of a simulation that was tried once, is nobody's. A lock that nobody else may have is held for a
+ * moment only. */
+static bool agree_on_clock(const xai_share *self, xai_share_clock clock) {
   uint64_t before = 0;
-  if (atomic_compare_exchange_strong(&self->file->clock, &before, (uint64_t)clock) || before == clock)
-    return XAI_OK;
-  return xai__fail(err, XAI_ERR_FILE, "the shared file is in use by clients with another clock");
+  for (int tries = 0; tries < CLOCK_TRIES && xai__share_has_places(self); tries++) {
+    if (set_lock(self, CLOCK_PLACE, F_WRLCK)) {
+      atomic_store(&self->file->clock, (uint64_t)clock);
+      return set_lock(self, CLOCK_PLACE, F_RDLCK);
+    }
+    if (set_lock(self, CLOCK_PLACE, F_RDLCK)) return atomic_load(&self->file->clock) == clock;
+  }
+  return atomic_compare_exchange_strong(&self->file->clock, &before, (uint64_t)clock) || before == clock;
+}
+
+xai_code xai__share_use_clock(const xai_share *self, xai_share_clock clock, xai_error *err) {
+  if (agree_on_clock(self, clock)) return XAI_OK;
+  return xai__fail(err, XAI_ERR_FILE,
+                   "it is in use by clients with another clock, simulated ones perhaps: name another file");
 }
 
 bool xai__share_is_whole(const xai_share *self) {

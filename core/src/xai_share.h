@@ -42,7 +42,7 @@ typedef struct xai_share {
 xai_code xai__share_open(xai_share *self, const char *path, xai_error *err);
 /* Lets go of all places, too, but not in a fork's copy of a process. One that is not open is fine. */
 void xai__share_close(xai_share *self);
-/* From now on by this clock. XAI_ERR_FILE: others use it by another kind. */
+/* From now on by this clock, until it is closed. XAI_ERR_FILE: others use it by another kind now. */
 xai_code xai__share_use_clock(const xai_share *self, xai_share_clock clock, xai_error *err);
 /* False once it was removed or cut short; then it must not be touched. Costs a system call. */
 bool xai__share_is_whole(const xai_share *self);

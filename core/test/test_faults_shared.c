@@ -421,8 +421,14 @@ static void what_cannot_be_shared_is_refused(void) {
   config = config_of(all, some_rates, 2, s.folder, 1);
   CHECK_INT(refusal(config).kind, XAI_KIND_FILE);
   config = config_of(all, some_rates, 2, s.path, 1);
+  xai_client *owner = xai_client_new(&config, NULL);
+  CHECK(owner != NULL);
   config.clock = (xai_clock){NULL, NULL, NULL};
   CHECK_INT(refusal(config).code, XAI_ERR_FILE); /* the file is of clients that have a clock of their own */
+  xai_client_free(owner);
+  xai_client *next = xai_client_new(&config, NULL);
+  CHECK(next != NULL); /* ... as long as they are there */
+  xai_client_free(next);
   munmap(all, sizeof *all);
   scratch_close(&s);
 }

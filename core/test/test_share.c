@@ -121,14 +121,23 @@ static void a_fork_keeps_no_place_and_ends_none(void) {
 
 static void different_clocks_do_not_mix(void) {
   scratch s = scratch_open();
-  xai_share share;
+  xai_share one, same, other;
   xai_error err;
-  CHECK_INT(xai__share_open(&share, s.path, NULL), XAI_OK);
-  CHECK_INT(xai__share_use_clock(&share, XAI_SHARE_OWN_CLOCK, &err), XAI_OK);
-  CHECK_INT(xai__share_use_clock(&share, XAI_SHARE_OWN_CLOCK, &err), XAI_OK);
-  CHECK_INT(xai__share_use_clock(&share, XAI_SHARE_SYSTEM_CLOCK, &err), XAI_ERR_FILE);
+  CHECK_INT(xai__share_open(&one, s.path, NULL), XAI_OK);
+  CHECK_INT(xai__share_open(&same, s.path, NULL), XAI_OK);
+  CHECK_INT(xai__share_open(&other, s.path, NULL), XAI_OK);
+  CHECK_INT(xai__share_use_clock(&one, XAI_SHARE_OWN_CLOCK, &err), XAI_OK);
+  CHECK_INT(xai__share_use_clock(&same, XAI_SHARE_OWN_CLOCK, &err), XAI_OK);
+  CHECK_INT(xai__share_use_clock(&other, XAI_SHARE_SYSTEM_CLOCK, &err), XAI_ERR_FILE);
   CHECK_INT(err.kind, XAI_KIND_FILE);
-  xai__share_close(&share);
+  xai__share_close(&one);
+  CHECK_INT(xai__share_use_clock(&other, XAI_SHARE_SYSTEM_CLOCK, &err), XAI_ERR_FILE);
+  xai__share_close(&same); /* a simulation was tried, and is over */
+  CHECK_INT(xai__share_use_clock(&other, XAI_SHARE_SYSTEM_CLOCK, &err), XAI_OK);
+  CHECK_INT(xai__share_open(&one, s.path, NULL), XAI_OK);
+  CHECK_INT(xai__share_use_clock(&one, XAI_SHARE_OWN_CLOCK, &err), XAI_ERR_FILE);
+  xai__share_close(&one);
+  xai__share_close(&other);
   scratch_close(&s);
 }
 
