@@ -250,6 +250,15 @@ describe("xai.link", function()
       end
     end)
 
+    it("has a call of no more than 32 fields, or its table would be twice as large", function()
+      handle:wire_body(wire, delta "abc" .. COMPLETED)
+      for _ in stream:events() do end -- luacheck: ignore 542
+      assert(stream:result())
+      local fields = 0
+      for _ in pairs(call) do fields = fields + 1 end
+      assert.is_true(fields <= 32, fields)
+    end)
+
     it("bounds what a kept event keeps of its neighbours", function()
       local events, kept = stream:events(), {}
       local all, filler = {}, ("x"):rep(1000)

@@ -67,7 +67,7 @@ end
 local function take_spare()
   local lot = spare[#spare]
   spare[#spare] = nil
-  return lot or { runs = {}, raws = {} }
+  return lot or { runs = {}, raws = {}, count = 0, moved = 0 } -- moved: events that went into the queue
 end
 
 -- For who reads the text along.
@@ -76,23 +76,24 @@ local function note(self, event)
   if is_text then self.pieces[#self.pieces + 1] = event.text end
 end
 
---- Take over what was fetched: `packed_count` events in the lot `packed`. What memory lacks for comes the next time.
+--- Take over what was fetched, the lot `packed`. What memory lacks for comes the next time.
 function Call:unpack()
-  local lot, count = self.packed, self.packed_count
+  local lot = self.packed
+  local count = lot.count
   self.series = events.unpack_lot(lot, count, self.series)
   if self.at == self.stop and not self.queue[self.first] and not self.pieces then
     if self.lot then give_back(self.lot, self.stop) end
     self.lot, self.at, self.stop = lot, 0, count
   else
-    while self.packed_at < count do
-      local event = lot[self.packed_at + 1]
+    while lot.moved < count do
+      local event = lot[lot.moved + 1]
       enqueue(self, event)
-      self.packed_at = self.packed_at + 1
+      lot.moved = lot.moved + 1
       if self.pieces then note(self, event) end
     end
     give_back(lot, count)
   end
-  self.packed, self.packed_at = false, 0
+  self.packed = false
 end
 
 local function drop_lot(self)
@@ -207,7 +208,7 @@ end
 function Call:discard()
   self.keep = false
   self.queue, self.first, self.last = none, 1, 0
-  self.packed, self.packed_at = false, 0
+  self.packed = false
   drop_lot(self)
   choose_way(self)
   hold(self, false)
@@ -401,7 +402,7 @@ end
 --- @param traits table    ours: keep, chat, folded, streamed, allow_truncated, book, us, tools, schema, on_end
 --- @return xai.Call
 local function new(link, id, request, traits)
-  return setmetatable({
+  return setmetatable({ -- with those of its end no more than 32 fields: one more doubles the table
     link = link,
     id = id,
     reply = request.reply,
@@ -418,8 +419,7 @@ local function new(link, id, request, traits)
     reading = false,                   -- somebody iterates over the events
     announced = false,                 -- ... and fetches them
     ready = false,                     -- the core has some to fetch
-    packed = false,                    -- a lot that was fetched and holds no events yet, and the next two with it
-    packed_count = 0, packed_at = 0,
+    packed = false,                    -- a lot that was fetched and not yet taken over
     lot = false, at = 0, stop = 0,     -- the lot being read, how many of its events are taken, and how many there are
     series = none,                     -- of the last event
     queue = traits.keep and {} or none, first = 1, last = 0, -- events that came by themselves, not yet taken

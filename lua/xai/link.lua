@@ -63,7 +63,8 @@ local function go_on(self, call, word, ...)
 end
 
 local function fetched(self, call, lot, count, ...)
-  call.packed, call.packed_count = count > 0 and lot, count
+  lot.count, lot.moved = count, 0
+  call.packed = count > 0 and lot
   go_on(self, call, ...)
   if call.packed then call:unpack() end
 end
