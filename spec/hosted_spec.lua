@@ -98,7 +98,7 @@ local function new_host(serve)
     end)
     for _ = 1, 100000 do
       if over then break end
-      if not step() and not pass_time() and not loop.pump() then error "everything waits" end
+      if not step() and not pass_time() and not loop.pump() and not step() then error "everything waits" end
     end
     assert(over, "not over")
     for _ = 1, 1000 do if not step() then break end end
@@ -254,6 +254,70 @@ describe("xai.hosted", function()
       return n
     end)
     assert.equal(3000, count)
+  end)
+
+  -- What a reader of lines gets of a stream, and how many events; `before` and `between` run before it, and after its
+  -- first lines.
+  local function read_lines(before, between)
+    return world.run(function()
+      local stream, parts, events = assert(client:stream "x"), {}, 0
+      before(stream)
+      local next_lines = stream.call:lines(true)
+      if not next_lines then return nil end
+      for list, bytes, count in next_lines do
+        local text = table.concat(list)
+        assert.equal(bytes, #text)
+        parts[#parts + 1], events = text, events + count
+        if #parts == 1 then between(stream) end
+      end
+      return { text = table.concat(parts), events = events, result = { stream:result() } }
+    end)
+  end
+
+  local function nothing() end
+  local function a_while() for _ = 1, 2000 do xai.sleep(0) end end
+
+  local function lines_of(pieces)
+    local parts = {}
+    for i = 2, #pieces - 1 do parts[#parts + 1] = pieces[i]:match "^%x+\r\n(.*)\r\n$" end
+    return table.concat(parts), #parts
+  end
+
+  it("gives a stream as the lines in which it came, to who asks before its first event", function()
+    local pieces = stream_answer("a", ("b"):rep(5000), "c")
+    local text, events = lines_of(pieces)
+    open(function() return pieces end)
+    local got = read_lines(nothing, nothing)
+    assert.equal(events, got.events)
+    assert.is_true(text == got.text)
+    assert.equal("a" .. ("b"):rep(5000) .. "c", got.result[1]:text())
+    pieces = stream_answer("a", "b")
+    assert.is_nil(read_lines(a_while, nothing))
+  end)
+
+  it("F57 a slow reader of lines leaves the rest on the network", function()
+    local deltas = {}
+    for i = 1, 3000 do deltas[i] = ("x"):rep(100) end
+    local pieces = stream_answer((table.unpack or unpack)(deltas))
+    local text, events = lines_of(pieces)
+    local all = #pieces
+    open(function() return pieces end)
+    local got = read_lines(nothing, function()
+      a_while()
+      assert.is_true(#pieces > all / 2, "read ahead: " .. all - #pieces .. " of " .. all)
+    end)
+    assert.equal(events, got.events)
+    assert.is_true(text == got.text)
+    assert.is_truthy(got.result[1])
+  end)
+
+  it("F63 a cancel ends the wait for lines", function()
+    local pieces = stream_answer "a"
+    open(function() return { pieces[1], pieces[2], "pause" } end)
+    local got = read_lines(nothing, function(stream) xai.spawn(function() stream:cancel() end) end)
+    assert.same({ 1, "cancelled" }, { got.events, got.result[2].kind })
+    assert.equal(1, world.killed)
+    assert.equal(0, client:pending())
   end)
 
   it("cancels the calls whose threads the host has ended", function()

@@ -222,7 +222,8 @@ typedef struct lines {
 /* Every line of the data is a line of its own. */
 static size_t len_of_lines(xai_str name, xai_str data) {
   size_t breaks = 0;
-  for (size_t i = 0; i < data.len; i++) breaks += data.ptr[i] == '\n';
+  const char *at = data.ptr, *end = data.ptr + data.len;
+  for (; (at = memchr(at, '\n', (size_t)(end - at))) != NULL; at++) breaks++;
   size_t len = sizeof "data: \n\n" - 1 + data.len + breaks * (sizeof "data: " - 1);
   return name.len > 0 ? len + sizeof "event: \n" - 1 + name.len : len;
 }
@@ -249,14 +250,18 @@ static void put_lines(char *at, xai_str name, xai_str data) {
   put(put_line(at, data_field, data), "\n", 1);
 }
 
-/* With room for it, or alone. False: it comes the next time. */
+/* The last one may be larger than the room: it cannot stay lent until somebody asks again, for bytes are fed meanwhile.
+ * False: there is no room for another. */
 static bool add_lines(lua_State *L, lines *it) {
   const xai_event *event = &it->lot.self->event;
   xai_str name = it->named ? lxai_or_empty(event->name) : lxai_or_empty((xai_str){0}),
           data = lxai_or_empty(event->data);
   size_t len = len_of_lines(name, data);
-  if (len > LINES_BYTES - it->len && it->lot.count > 0) return false;
-  if (len > LINES_BYTES) it->text = lxai_newuserdata(L, len);
+  if (len > LINES_BYTES - it->len) {
+    char *more = lxai_newuserdata(L, it->len + len);
+    memcpy(more, it->text, it->len);
+    it->text = more;
+  }
   put_lines(it->text + it->len, name, data);
   it->len += len;
   it->lot.count++;

@@ -142,7 +142,9 @@ static int client_host_feed(lua_State *L) {
   if (!lua_isnoneornil(L, 4) && !lxai_to_whole(L, 4, &from)) from = 0;
   if (from < 1 || from > len + 1) return luaL_argerror(L, 4, "not a place in the bytes");
   size_t skip = (size_t)from - 1;
-  xai_host_wish wish = xai_host_feed(self->client, to_wire(L, 2), bytes + skip, len - skip, &taken);
+  xai_host_wish wish = XAI_HOST_WAIT;
+  if (self->owes) taken = 0; /* what is lent would be overwritten */
+  else wish = xai_host_feed(self->client, to_wire(L, 2), bytes + skip, len - skip, &taken);
   bool is_due = self->owes || xai_client_timeout(self->client) == 0;
   lua_pushstring(L, wishes[wish]);
   lxai_push_whole(L, skip + taken + 1);

@@ -176,21 +176,19 @@ function Call:events(owner)
   return read
 end
 
-local function is_ready(self)
-  return self.done or self.ready
-end
-
 --- Iterate over the events as the lines in which a server sends them, all that there are at once up to some KiB. Only
---- where events are left in the core; nil elsewhere. What memory lacks for raises, and is lost.
+--- where the host carries the call, and before its first event; nil elsewhere. What memory lacks for raises, and is
+--- lost.
 --- @param named boolean  with the names of the events
 --- @return (fun(): string[]?, integer?, integer?)? next  the lines in parts, a list that is used again; how many bytes
 ---   and events they are
 function Call:lines(named)
+  if not self.link.carried or self.done or self.last > 0 then return nil end
   self.reading = true
   hold(self, false)
   choose_way(self)
-  if not self.announced then return nil end
-  local list = {}
+  self.link:ring() -- what has come already is announced with the next turn
+  local list, host = {}, loop.host()
   return function()
     while not self.done do
       if self.ready then
@@ -198,7 +196,7 @@ function Call:lines(named)
         if self.room_line then loop.wake(self.room_line) end
         if count > 0 then return list, bytes, count end
       else
-        loop.wait(self, is_ready)
+        host.wait(self) -- it is woken by the call's own thread, or by the pump
       end
     end
   end

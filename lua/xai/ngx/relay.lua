@@ -96,9 +96,11 @@ local function lines_of(name, data)
   return (name and "event: " .. name .. "\n" or "") .. "data: " .. data .. "\n\n"
 end
 
+local print, flush = ngx.print, ngx.flush -- asked for with every event
+
 -- False when the browser is gone.
 local function write(lines)
-  return ngx.print(lines) and ngx.flush(true) or false
+  return print(lines) and flush(true) or false
 end
 
 local function begin()
@@ -107,8 +109,8 @@ local function begin()
   ngx.header.x_accel_buffering = "no" -- a further nginx in front of us
 end
 
--- A simulated stream, event by event.
-local function simulated_lines(stream, named)
+-- The same event by event, where the stream is simulated.
+local function lines_one_by_one(stream, named)
   local next_event = stream:events()
   return function()
     for event in next_event do
@@ -121,7 +123,7 @@ local function simulated_lines(stream, named)
 end
 
 local function pass_on(stream, way, report, started)
-  for lines, bytes, count in stream.call:lines(way.name) or simulated_lines(stream, way.name) do
+  for lines, bytes, count in stream.call:lines(way.name) or lines_one_by_one(stream, way.name) do
     if report.events == 0 then
       begin()
       report.first = core.now() - started
