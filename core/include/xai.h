@@ -506,8 +506,8 @@ typedef struct xai_breaker_options {
  * the bill, and within the limit as long as no call costs more than was told.
  *
  * In a file the number is shared by all who name it, and outlives them: a process that is killed loses nothing of it.
- * Of what was counted in the last seconds before the power fails some may be lost; it is written out once a second,
- * without waiting, and when a client is freed, which waits for the disk. What holds for config.share's file holds for this one, which may be the
+ * Of what was counted in the last seconds before the power fails some may be lost; it is written out once a second
+ * and when a client is freed, without waiting. What holds for config.share's file holds for this one, which may be the
  * same; it keeps 4,095 counters, one for each name and period. Clients may name different limits of one number: each
  * keeps to its own. By day or month it begins at 0 with each of them, in UTC as the wall clock says; a clock that is
  * turned back finds what was counted. Source: faults.md F77, api/responses.md (cost_in_usd_ticks). */

@@ -273,15 +273,11 @@ xai_counter *xai__share_counter(const xai_share *self, const char *kind, xai_str
 /* ---- the disk */
 
 void xai__share_flush(xai_share *self, uint64_t now) {
-  if (now < self->flushed_at + FLUSH_EVERY_MS && self->flushed_at != 0) return;
+  if (self->flushed_at != 0 && now - self->flushed_at < FLUSH_EVERY_MS) return;
   self->flushed_at = now;
 #if defined(SYNC_FILE_RANGE_WRITE)
   sync_file_range(self->fd, 0, sizeof(share_file), SYNC_FILE_RANGE_WRITE);
 #else
   msync(self->file, sizeof(share_file), MS_ASYNC);
 #endif
-}
-
-void xai__share_sync(const xai_share *self) {
-  msync(self->file, sizeof(share_file), MS_SYNC);
 }

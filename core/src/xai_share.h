@@ -56,10 +56,8 @@ void xai__share_unlock(const xai_share *self, const xai_counter *counter, uint32
 /* Does this system have such locks? */
 bool xai__share_has_places(const xai_share *self);
 
-/* Begins to write what is new to the disk, at most once a second; does not wait for it. */
+/* Begins to write what is new to the disk, at most once a second unless now is UINT64_MAX; does not wait for it. */
 void xai__share_flush(xai_share *self, uint64_t now);
-/* Waits until all is on the disk. */
-void xai__share_sync(const xai_share *self);
 
 #pragma GCC visibility pop
 

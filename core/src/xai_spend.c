@@ -113,7 +113,7 @@ xai_code xai__spend_init(xai_spend *self, const xai_budget_options *options, int
 
 void xai__spend_deinit(xai_spend *self) {
   if (self->share.file == NULL) return;
-  xai__share_sync(&self->share);
+  xai__share_flush(&self->share, UINT64_MAX); /* a host is not kept waiting for a disk */
   xai__share_close(&self->share);
 }
 

@@ -36,7 +36,7 @@ typedef struct xai_spend_booking {
 
 /* `wall_s` is now. XAI_ERR_ARG, XAI_ERR_FILE with err filled; deinit it all the same. */
 xai_code xai__spend_init(xai_spend *self, const xai_budget_options *options, int64_t wall_s, xai_error *err);
-/* Waits until the file is on the disk. Attempts that run stay booked. */
+/* What is new begins to be written. Attempts that run stay booked. */
 void xai__spend_deinit(xai_spend *self);
 
 /* XAI_OK: it is held back, or costs nothing. XAI_ERR_SPENT: there is not so much left. XAI_ERR_FILE: the file was cut or
