@@ -310,8 +310,8 @@ end
 function Call:settle(result, headers)
   headers = headers or self.link.handle:headers(kept_headers)
   self.whole_text = result.text
-  self.status, self.headers = result.status, headers
-  self.request_id, self.attempts = result.request_id, result.attempts
+  result.headers = headers
+  self.told = result
   local response, accepted = result.response, is_accepted(self, result)
   local is_object = type(response) == "table" and (self.folded or has_methods[response.object])
   if not accepted then
@@ -389,7 +389,8 @@ end
 --- What is known about the answer beside its content.
 --- @return table  status, headers, request_id, attempts
 function Call:meta()
-  return { status = self.status, headers = self.headers, request_id = self.request_id, attempts = self.attempts }
+  local told = self.told or {}
+  return { status = told.status, headers = told.headers, request_id = told.request_id, attempts = told.attempts }
 end
 
 -- ------------------------------------------------------------------ making one
@@ -400,7 +401,7 @@ end
 --- @param traits table    ours: keep, chat, folded, streamed, allow_truncated, book, us, tools, schema, on_end
 --- @return xai.Call
 local function new(link, id, request, traits)
-  return setmetatable({ -- with those of its end no more than 32 fields: one more doubles the table
+  return setmetatable({ -- with what comes later, and what is nil, at most 32 fields: LuaJIT moves all when there are more
     link = link,
     id = id,
     reply = request.reply,
@@ -427,7 +428,7 @@ local function new(link, id, request, traits)
     done = false,
     -- nil at first: waiters, of the loop; holder, the stream whose end is waited for; pieces, of
     -- the text, where somebody reads it along; asked, where the client's on_end wants to know; when it has ended:
-    -- whole_text, value, err, fault (what on_end raised), and of the last answer status, headers, request_id, attempts;
+    -- whole_text, value, err, fault (what on_end raised), and told, what the core said of its end;
     -- where a host carries it: see xai.carrier
   }, mt)
 end
