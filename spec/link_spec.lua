@@ -250,7 +250,7 @@ describe("xai.link", function()
       end
     end)
 
-    it("has a call of so few fields that its table need not grow, which has room for 32 and some that are nil", function()
+    it("has a call of so few fields that its table need not grow: 32, and some of them nil", function()
       local read = assert(xai.new { simulate = true }:stream "Tides?")
       for _ in read:events() do end -- luacheck: ignore 542
       assert(read:result())

@@ -401,7 +401,7 @@ end
 --- @param traits table    ours: keep, chat, folded, streamed, allow_truncated, book, us, tools, schema, on_end
 --- @return xai.Call
 local function new(link, id, request, traits)
-  return setmetatable({ -- with what comes later, and what is nil, at most 32 fields: LuaJIT moves all when there are more
+  return setmetatable({ -- with what comes later, and with what is nil, no more than 32 fields: or all are moved
     link = link,
     id = id,
     reply = request.reply,
