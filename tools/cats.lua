@@ -69,14 +69,20 @@ add["return"] = function(item, text)
   return nil, entry
 end
 
+local hiding = { private = true, protected = true, package = true }
+
+-- "@field private name type": read like any other, and not shown.
 function add.field(item, text)
+  local scope, scoped = text:match "^(%l+)%s+([%w_]+%??%s+%S.*)$"
+  local is_hidden = hiding[scope] ~= nil
+  if is_hidden then text = scoped end
   local name, optional, rest = text:match "^([%w_]+)(%??)%s+(.*)$"
   if not name then return "@field without a name and a type" end
   local kind, more = split_type(rest)
   if not kind then return "@field " .. name .. " without a type" end
   if more:find("@field", 1, true) then return "two @field in a line" end
   local entry = { name = name, type = kind, text = more, optional = optional ~= "" or kind:sub(-1) == "?" }
-  table.insert(item.fields, entry)
+  if not is_hidden then table.insert(item.fields, entry) end
   return nil, entry
 end
 
