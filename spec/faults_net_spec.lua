@@ -1,19 +1,12 @@
 --- What Lua adds on real connections: kinds, hints, and messages without a key.
 -- SPDX-License-Identifier: MIT
+local hostile_server = require "spec.hostile_server"
 local xai = require "xai"
 
 local KEY = "xai-hostile-0123456789abcdef"
 
 describe("faults on real connections", function()
   local server, port, tls_port, closed_port
-
-  -- Another Lua's paths are of no use to it.
-  local LUA = "env -u LUA_PATH -u LUA_CPATH lua5.4 "
-
-  local function can_serve()
-    local done = os.execute(LUA .. "-e 'require \"cqueues\" require \"openssl.x509\"' 2>/dev/null")
-    return done == true or done == 0
-  end
 
   local function client(case, options)
     local all = { api_key = KEY, base_url = ("http://127.0.0.1:%d/%s"):format(port, case), proxy = "", simulate = false,
@@ -43,24 +36,16 @@ describe("faults on real connections", function()
   end
 
   setup(function()
-    if not can_serve() then return end
-    server = assert(io.popen("exec " .. LUA .. "spec/hostile.lua", "r"))
-    port, tls_port, closed_port = server:read("*n", "*n", "*n")
+    server = hostile_server.start()
+    if server then port, tls_port, closed_port = server.port, server.tls_port, server.closed_port end
   end)
 
   teardown(function()
-    if not server then return end
-    local one = client("quit", { max_attempts = 1 })
-    one:respond "x"
-    one:close()
-    server:close()
+    if server then server:stop() end
   end)
 
   local function on_server(run)
-    return function()
-      if not port then return pending "no lua5.4 with cqueues and luaossl, which the server runs on" end
-      run()
-    end
+    return hostile_server.needing(function() return server end, run)
   end
 
   it("F01 names the host that does not exist, and tried thrice", on_server(function()

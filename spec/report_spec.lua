@@ -1,3 +1,5 @@
+--- What each call came to: the option on_end of xai.new.
+-- SPDX-License-Identifier: MIT
 local helper = require "spec.helper"
 local xai = require "xai"
 

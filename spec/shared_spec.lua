@@ -2,6 +2,7 @@
 -- SPDX-License-Identifier: MIT
 local core = require "xai.core"
 local helper = require "spec.helper"
+local hostile_server = require "spec.hostile_server"
 local xai = require "xai"
 
 local fine = { json = helper.response "ok" }
@@ -85,25 +86,16 @@ describe("xai.new, share", function()
     local server, url
 
     setup(function()
-      if not os.execute "lua5.4 -e 'require \"cqueues\" require \"openssl.x509\"' 2>/dev/null" then return end
-      server = assert(io.popen("exec lua5.4 spec/hostile.lua", "r"))
-      url = "http://127.0.0.1:" .. ("%d"):format(server:read("*n", "*n", "*n"))
+      server = hostile_server.start()
+      url = server and server.url
     end)
 
     teardown(function()
-      if not server then return end
-      local one = xai.new { api_key = "x", base_url = url .. "/quit", proxy = "", simulate = false, max_attempts = 1,
-        timeout = 20 }
-      one:respond "x"
-      one:close()
-      server:close()
+      if server then server:stop() end
     end)
 
     local function on_server(run)
-      return function()
-        if not url then return pending "no lua5.4 with cqueues and luaossl, which the server runs on" end
-        run()
-      end
+      return hostile_server.needing(function() return server end, run)
     end
 
     local function start(task, ...)

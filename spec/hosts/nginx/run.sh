@@ -85,7 +85,7 @@ drive() {
 # do, and of those that are not the quietest is told, by what the idle one says.
 measure() {
   local best="999999 999999" value streams
-  for _ in {1..8}; do
+  for _ in {1..5}; do
     beside drive streams 200 5 10 >"$run/streams.log" &
     streams=$!
     sleep 1.2
