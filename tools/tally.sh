@@ -5,7 +5,8 @@
 # tally.sh PART...   each PART is a target. Tests count by their closing lines ("name: 3 passed, 0 failed" or
 # busted's), any other part as one. The logs are build/log/PART.log. TALLY_MAKE may hold the make command.
 # With TALLY_LANES=2 two parts run at a time, but "PART!" always by itself: what builds for the others, or looks at
-# the clock. What they say comes whole and in the order of the parts. None gets more than TALLY_LIMIT seconds.
+# the clock. What they say comes whole and in the order of the parts; at the end, before the table, the complaints of
+# those that failed once more. None gets more than TALLY_LIMIT seconds.
 set -euo pipefail
 
 lanes=${TALLY_LANES:-1}
@@ -34,6 +35,15 @@ run_part() {
   echo "$status $((SECONDS - begin))" >"build/log/$part.end"
 }
 
+# A failed part's complaints: checks of the C tests and of busted, what a checker of memory found, failed programs.
+complain() {
+  printf '\n-- %s failed:\n' "$1"
+  awk '/: not so: |: .* is .*, not |^FAILED|^not ok|^==[0-9]+== (Inv|Cond|Use|Proc|[0-9,]+ )|ERROR: |runtime error: |took longer/ ||
+       /^[^:]+: [0-9]+ passed, [1-9][0-9]* failed/ || /^make.*\*\*\*/ { print; next }
+       /^(Failure|Error) (->|→)/ { lines = 8 }
+       lines-- > 0' "build/log/$1.log" | cut -c 1-300 | head -n 60
+}
+
 # The result of a part that has ended.
 add_part() {
   local part=$1 log=build/log/$1.log status took good bad
@@ -45,6 +55,7 @@ add_part() {
     bad=1
     if is_tests "$part"; then echo "$part: 0 passed, 1 failed (status $status)"; fi
   fi
+  if ((bad > 0)); then failures+=("$part"); fi
   passed=$((passed + good)) failed=$((failed + bad))
   summary+=$(printf '%-14s %6d passed %4d failed %5d s' "$part" "$good" "$bad" "$took")$'\n'
 }
@@ -81,8 +92,9 @@ start_part() {
 }
 
 mkdir -p build/log
-passed=0 failed=0 summary='' waiting=()
+passed=0 failed=0 summary='' waiting=() failures=()
 for part in "$@"; do start_part "$part"; done
 await 0
+for part in ${failures[@]+"${failures[@]}"}; do complain "$part"; done
 printf '\n%s%d passed, %d failed\n' "$summary" "$passed" "$failed"
 exit $((failed != 0))
