@@ -29,6 +29,8 @@ enum {
   LXAI_SSE_MT,
   LXAI_BLOCK_MT,
   LXAI_CLIENT_MT,
+  LXAI_TOLD_MT,
+  LXAI_RESULT_MT,
   LXAI_SCHEMA_MT,
   LXAI_SCHEMA_STREAM_MT,
   LXAI_SSE_PUSH, /* function: pushes with the parser locked  */

@@ -51,9 +51,40 @@ static bool check_headers(lua_State *L, xai_request *request) {
   return !nul;
 }
 
+static const char *const replies[] = {"auto", "responses", "chat", "json", "bytes", NULL};
+
+static int start(lua_State *L, const lxai_client *self, const xai_request *request) {
+  if (self->client == NULL) return luaL_error(L, "the client is closed"); /* by a finalizer, just now */
+  xai_error err;
+  xai_call_id call = xai_call_start(self->client, request, &err);
+  if (call.id == 0) return lxai_fail(L, &err);
+  lxai_push_whole(L, call.id);
+  return 1;
+}
+
+/* A name that nobody could have given to a rate is as good as none. */
+static const char *to_model(lua_State *L, int index) {
+  size_t len;
+  const char *text = lua_type(L, index) == LUA_TSTRING ? lua_tolstring(L, index, &len) : NULL;
+  return text != NULL && strlen(text) == len ? text : NULL;
+}
+
+/* handle:post(path, reply, stream, body, model) -> id | nil, err: as start() of just these. A model that is no string is
+ * none. */
+static int client_post(lua_State *L) {
+  lxai_client *self = lxai_check_client(L);
+  xai_request request = XAI_REQUEST_INIT;
+  request.path = luaL_checkstring(L, 2);
+  request.reply = (xai_reply)lxai_choose(L, "post", "reply", luaL_checkstring(L, 3), replies);
+  request.stream = lua_toboolean(L, 4);
+  request.body_writer = lxai_held_text(L, 5);
+  if (request.body_writer == NULL) request.body.ptr = luaL_checklstring(L, 5, &request.body.len);
+  request.model = to_model(L, 6);
+  return start(L, self, &request);
+}
+
 /* handle:start{...} -> id | nil, err */
 static int client_start(lua_State *L) {
-  static const char *const replies[] = {"auto", "responses", "chat", "json", "bytes", NULL};
   lxai_client *self = lxai_check_client(L);
   luaL_checktype(L, 2, LUA_TTABLE);
   luaL_checkstack(L, 40, "start");
@@ -73,12 +104,7 @@ static int client_start(lua_State *L) {
   lxai_check_schedule(L, 2, &request);
   lxai_get(L, 2, "headers");
   if (!check_headers(L, &request)) return fail_arg(L, "a header holds a NUL byte");
-  if (self->client == NULL) return luaL_error(L, "the client is closed"); /* by a finalizer, just now */
-  xai_error err;
-  xai_call_id call = xai_call_start(self->client, &request, &err);
-  if (call.id == 0) return lxai_fail(L, &err);
-  lxai_push_whole(L, call.id);
-  return 1;
+  return start(L, self, &request);
 }
 
 static void remember_cancel(lua_State *L, lxai_client *self, uint32_t id) {
@@ -121,8 +147,6 @@ static int client_place(lua_State *L) {
   return 1;
 }
 
-const luaL_Reg lxai_call_methods[] = {{"start", client_start},
-                                      {"cancel", client_cancel},
-                                      {"hold", client_hold},
-                                      {"place", client_place},
-                                      {NULL, NULL}};
+const luaL_Reg lxai_call_methods[] = {{"start", client_start},   {"post", client_post},
+                                      {"cancel", client_cancel}, {"hold", client_hold},
+                                      {"place", client_place},   {NULL, NULL}};

@@ -279,6 +279,7 @@ void lxai_open_client(lua_State *L, int ctx) {
   add_methods(L, ctx, lxai_lot_methods);
   add_methods(L, ctx, lxai_wait_methods);
   add_methods(L, ctx, lxai_wire_methods);
+  lxai_open_result(L, ctx);
   lua_pushcfunction(L, push_locked);
   lua_rawseti(L, ctx, LXAI_CLIENT_PUSH);
   lxai_set_functions(L, ctx, client_functions);

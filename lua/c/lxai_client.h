@@ -57,7 +57,10 @@ int lxai_opt_choice(lua_State *L, int table, const char *where, const char *name
 int lxai_push_nothing(lua_State *L);
 void lxai_set_str(lua_State *L, const char *name, xai_str text);
 void lxai_push_attempt(lua_State *L, const xai_attempt *attempt);
-void lxai_push_result(lua_State *L, int ctx, const xai_result *result);
+/* Pushes how the call ended whose END `client` has just given: a table with `outcome`, `text`, `response`, `error`, `body`
+ * and `unsettled`, where there are such, which looks like one with all else that is known, too. */
+void lxai_push_result(lua_State *L, int ctx, const xai_client *client, const xai_result *result);
+void lxai_open_result(lua_State *L, int ctx);
 /* Pushes a response; raises when it cannot. */
 void lxai_push_whole_response(lua_State *L, int ctx, const xai_json *response);
 
@@ -67,8 +70,8 @@ const char *lxai_event_word(xai_event_type type);
 /* Is it part of what the API said? */
 bool lxai_is_piece(const xai_event *event);
 xai_str lxai_or_empty(xai_str text);
-/* Pushes what next() gives after the word of an event that is no piece; returns how many values. */
-int lxai_push_turn(lua_State *L, int ctx, const xai_event *event);
+/* Pushes what next() gives after the word of the client's event, which is no piece; returns how many values. */
+int lxai_push_turn(lua_State *L, int ctx, const lxai_client *self);
 
 /* Pushes what was lent with the client locked; returns how many values. What was asked for meanwhile is done before an
  * error is raised on, too. */

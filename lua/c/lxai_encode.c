@@ -71,6 +71,7 @@ typedef struct lxai_encoder {
   size_t member_count;
   int slots;   /* of the scratch table in use                */
   int scratch; /* where it stands on the stack               */
+  int lists;   /* likewise: names of the root's members that are lists; 0: none are known */
   int ctx;
   xai_error err;
 } lxai_encoder;
@@ -514,6 +515,26 @@ static bool push_frame(lxai_encoder *self, const frame *f) {
   return true;
 }
 
+/* Is the table on top, which is empty, one of the root's members that are lists? */
+static bool is_list(lua_State *L, const lxai_encoder *self) {
+  if (self->lists == 0 || self->depth != 1 || self->frames[0].array) return false;
+  if (lua_getmetatable(L, -1)) {
+    lua_pop(L, 1);
+    return false;
+  }
+  xai_str key = self->members[self->frames[0].at - 1].key;
+  bool found = false;
+  for (int i = 1; !found; i++) {
+    lua_rawgeti(L, self->lists, i);
+    size_t len;
+    const char *name = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &len) : NULL;
+    found = name != NULL && len == key.len && memcmp(name, key.ptr, len) == 0;
+    lua_pop(L, 1);
+    if (name == NULL) break;
+  }
+  return found;
+}
+
 /* Opens the table on top, which stays there as long as its frame. */
 static bool open_table(lua_State *L, lxai_encoder *self) {
   if (self->depth >= self->max_depth) return refuse(self, XAI_ERR_DEPTH, "a table that contains itself?");
@@ -537,8 +558,8 @@ static bool open_table(lua_State *L, lxai_encoder *self) {
     if (f.count > 1) order_members(L, self->members + f.base, f.count);
     lua_pop(L, 1);
   }
-  if (f.count == 0 && (found == MARK_EMPTY_ARRAY || (found == MARK_NONE && self->empty_is_array)))
-    f.array = true;
+  if (f.count == 0 && found == MARK_EMPTY_ARRAY) f.array = true;
+  if (f.count == 0 && found == MARK_NONE) f.array = self->empty_is_array || is_list(L, self);
   return push_frame(self, &f);
 }
 
@@ -630,7 +651,7 @@ typedef struct encode_options {
 } encode_options;
 
 static encode_options check_encode_options(lua_State *L, int index) {
-  static const char *const names[] = {"max_depth", "max_bytes", "empty", "held", NULL};
+  static const char *const names[] = {"max_depth", "max_bytes", "empty", NULL};
   static const char *const empties[] = {"object", "array", NULL};
   encode_options options = {0, 0, false, false};
   if (lua_isnoneornil(L, index)) return options;
@@ -638,7 +659,6 @@ static encode_options check_encode_options(lua_State *L, int index) {
   uint64_t depth = lxai_opt_count(L, index, "encode", "max_depth");
   options.max_depth = depth < UINT_MAX ? (unsigned)depth : UINT_MAX;
   options.max_bytes = (size_t)lxai_opt_count(L, index, "encode", "max_bytes");
-  options.held = lxai_opt_bool(L, index, "encode", "held");
   const char *empty = lxai_opt_str(L, index, "encode", "empty", NULL);
   options.empty_is_array = empty != NULL && lxai_choose(L, "encode", "empty", empty, empties) == 1;
   return options;
@@ -661,38 +681,54 @@ xai_json_writer *lxai_held_text(lua_State *L, int index) {
   return self != NULL ? self->writer : NULL;
 }
 
-/* core.encode(value [, options]) -> text | held text | nil, err. With `held` a text beyond 1 MiB is no string but
- * something that handle:start takes for a body, once, without another copy. */
-static int core_encode(lua_State *L) {
-  luaL_checkany(L, 1);
-  encode_options options = check_encode_options(L, 2);
-  bool own_limits = options.max_depth != 0 || options.max_bytes != 0;
-  lua_settop(L, 1);
-  lua_newtable(L); /* value scratch */
+/* The value at 1 as text; `lists` is the place of a table, or 0. */
+static int encode_first(lua_State *L, const encode_options *options, int lists) {
+  bool own_limits = options->max_depth != 0 || options->max_bytes != 0;
+  lua_settop(L, 2);
+  lua_newtable(L); /* value, options or lists, scratch */
   lxai_encoder *self = own_limits ? new_encoder(L, LXAI_HERE) : take_encoder(L, LXAI_HERE); /* ... encoder */
   self->depth = 0;
   self->ctx = LXAI_HERE;
-  self->scratch = 2;
+  self->scratch = 3;
+  self->lists = lists;
   lua_pushvalue(L, 1);
   xai_str out = {"", 0};
-  bool good = prepare(self, &options) && encode(L, self) &&
+  bool good = prepare(self, options) && encode(L, self) &&
               xai_json_writer_end(self->writer, &out, &self->err) == XAI_OK;
-  lua_settop(L, 3);
-  if (good && options.held && out.len > KEEP_BYTES)
+  lua_settop(L, 4);
+  if (good && options->held && out.len > KEEP_BYTES)
     return 1; /* the encoder, which is kept nowhere else (F88) */
   if (good) lua_pushlstring(L, out.ptr, out.len);
-  xai_error err = self->err;
   /* Now, for the collector does not see how much it is, and Lua forgoes a finalizer when memory is lacking. */
   if (own_limits || out.len > KEEP_BYTES || !good) empty_encoder(self);
+  xai_error err;
+  if (!good) err = self->err; /* before somebody else has the encoder */
   if (!own_limits) {
-    lua_pushvalue(L, 3);
+    lua_pushvalue(L, 4);
     lua_rawseti(L, LXAI_HERE, LXAI_ENCODER);
   }
   return good ? 1 : lxai_fail(L, &err);
 }
 
+/* core.encode(value [, options]) -> text | nil, err */
+static int core_encode(lua_State *L) {
+  luaL_checkany(L, 1);
+  encode_options options = check_encode_options(L, 2);
+  return encode_first(L, &options, 0);
+}
+
+/* core.encode_body(value, lists, held) -> text | held text | nil, err: the same of a request's body. Those of its members
+ * that the list of names `lists` has are arrays, should they be empty tables that do not say what they are. With `held` a
+ * text beyond 1 MiB is no string but something that handle:start takes for a body, once, without another copy. */
+static int core_encode_body(lua_State *L) {
+  luaL_checktype(L, 2, LUA_TTABLE);
+  encode_options options = {.held = lua_toboolean(L, 3)};
+  return encode_first(L, &options, 2);
+}
+
 static const luaL_Reg encoder_meta[] = {{"__gc", encoder_gc}, {NULL, NULL}};
-static const luaL_Reg encode_functions[] = {{"encode", core_encode}, {NULL, NULL}};
+static const luaL_Reg encode_functions[] = {
+  {"encode", core_encode}, {"encode_body", core_encode_body}, {NULL, NULL}};
 
 void lxai_open_encode(lua_State *L, int ctx) {
   lxai_new_type(L, ctx, LXAI_ENCODER_MT, "xai.encoder", encoder_meta, NULL);

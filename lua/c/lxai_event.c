@@ -66,9 +66,10 @@ xai_str lxai_or_empty(xai_str text) {
 }
 
 /* What comes after the word. */
-int lxai_push_turn(lua_State *L, int ctx, const xai_event *event) {
+int lxai_push_turn(lua_State *L, int ctx, const lxai_client *self) {
+  const xai_event *event = &self->event;
   if (event->type == XAI_EVENT_END) {
-    lxai_push_result(L, ctx, event->result);
+    lxai_push_result(L, ctx, self->client, event->result);
     return 1;
   }
   lua_pushnumber(L, event->retry_ms / 1000.0);
@@ -78,18 +79,19 @@ int lxai_push_turn(lua_State *L, int ctx, const xai_event *event) {
 }
 
 static int push_event(lua_State *L, int ctx, const void *lent) {
-  const xai_event *event = lent;
+  const lxai_client *self = lent;
+  const xai_event *event = &self->event;
   if (lxai_is_piece(event)) {
     return push_piece(L, event, lxai_or_empty(event->text), lxai_or_empty(event->name),
                       lxai_or_empty(event->data));
   }
   push_head(L, event);
-  return 2 + lxai_push_turn(L, ctx, event);
+  return 2 + lxai_push_turn(L, ctx, self);
 }
 
 /* An event that is owed stays so when it cannot be pushed. */
 static int give_owed(lua_State *L, lxai_client *self) {
-  int results = lxai_push_lent(L, self, push_event, &self->event);
+  int results = lxai_push_lent(L, self, push_event, self);
   self->owes = false;
   return results;
 }
@@ -151,36 +153,6 @@ static int client_header(lua_State *L) {
   return text.len > 0 ? lxai_push_lent(L, self, push_text, &text) : lxai_push_nothing(L);
 }
 
-/* At index 3 stands the list of names. */
-static int push_headers(lua_State *L, int ctx, const void *lent) {
-  const lxai_client *self = lent;
-  int count = (int)lua_rawlen(L, 3);
-  (void)ctx;
-  lua_createtable(L, 0, 8);
-  for (int i = 1; i <= count; i++) {
-    lua_rawgeti(L, 3, i);
-    xai_str text = {NULL, 0};
-    if (lua_type(L, -1) == LUA_TSTRING) text = xai_result_header(self->client, lua_tostring(L, -1));
-    if (text.len == 0) {
-      lua_pop(L, 1);
-      continue;
-    }
-    lxai_push_str(L, text); /* headers name text */
-    lua_rawset(L, -3);
-  }
-  return 1;
-}
-
-/* handle:headers{name ...} -> { name = text ... }: those that the answer has */
-static int client_headers(lua_State *L) {
-  lxai_client *self = lxai_check_client(L);
-  luaL_checktype(L, 2, LUA_TTABLE);
-  lua_settop(L, 2);
-  lua_insert(L, 1); /* names self */
-  return lxai_push_lent(L, self, push_headers, self);
-}
-
-const luaL_Reg lxai_event_methods[] = {
-  {"next", client_next}, {"announce", client_announce}, {"response", client_response},
-  {"text", client_text}, {"header", client_header},     {"headers", client_headers},
-  {NULL, NULL}};
+const luaL_Reg lxai_event_methods[] = {{"next", client_next},         {"announce", client_announce},
+                                       {"response", client_response}, {"text", client_text},
+                                       {"header", client_header},     {NULL, NULL}};

@@ -156,7 +156,7 @@ static int push_count(lua_State *L, int ctx, lot *it) {
   lua_pushinteger(L, it->count);
   lua_pushstring(L, it->end == LOT_TURN ? lxai_event_word(event->type) : ends[it->end]);
   if (it->end != LOT_TURN) return 2;
-  int results = 2 + lxai_push_turn(L, ctx, event);
+  int results = 2 + lxai_push_turn(L, ctx, it->self);
   it->self->owes = false;
   return results;
 }

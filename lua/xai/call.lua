@@ -20,7 +20,30 @@ local none = {} -- the series before the first event, and the queue that nobody 
 --- @field done boolean
 --- @field value any         what the call brought, when it ended well
 --- @field err xai.Error?    why it did not
-local Call = {}
+local Call = { -- with what each call is at first
+  chat = false,            -- output_index counts choices
+  folded = false,          -- the answer gets a response's methods
+  streamed = false,
+  is_bytes = false,        -- the answer is taken as it comes
+  allow_truncated = false,
+  keep = false,            -- events are queued for somebody; the next nine are of such a call alone
+  reading = false,         -- somebody iterates over the events
+  announced = false,       -- ... and fetches them
+  ready = false,           -- the core has some to fetch
+  packed = false,          -- a lot that was fetched and not yet taken over
+  lot = false, at = 0, stop = 0, -- the lot being read, how many of its events are taken, and how many there are
+  room = QUEUE_LIMIT,      -- with so many of them it is held
+  held = false,
+  ends_wanted = 0,         -- how many wait for its end
+  queue = none, first = 1, last = 0, -- events that came by themselves, not yet taken
+  series = none,           -- of the last event
+  done = false,
+  -- nil at first: book, the prices; us; tools, those that the request offered; schema, that the request wants the
+  -- answer to satisfy; on_end, fun(value, err) -> xai.Error?, called before anybody is woken, which may object;
+  -- waiters, of the loop; holder, the stream whose end is waited for; pieces, of the text, where somebody reads it
+  -- along; asked, where the client's on_end wants to know; when it has ended: whole_text, value, err, fault (what
+  -- on_end raised), and told, what the core said of its end; where a host carries it: see xai.carrier
+}
 local mt = { __name = "xai.call", __index = Call }
 
 -- ------------------------------------------------------------------ the queue
@@ -242,17 +265,13 @@ end
 
 -- ------------------------------------------------------------------ its end
 
--- What the core tells of an end is, less the answer itself, what is told of the answer.
-local function meta_of(self, result, headers)
-  local meta = result
-  meta.response, meta.text, meta.body, meta.error = nil, nil, nil, nil
-  if meta.reason == "" then meta.reason = nil end
-  meta.headers = headers
-  meta.marker_missing = meta.marker_missing or false
-  meta.text_replaced = meta.text_replaced or false
-  meta.not_streamed = meta.not_streamed or false
-  meta.book, meta.us, meta.tools = self.book, self.us, self.tools
-  return meta
+-- What the core tells of an end is, less the answer itself, what is told of the answer. Most of it only when somebody
+-- asks: a field that is not there is asked for, so none is looked at without need.
+local function meta_of(self, result)
+  result.response, result.text = nil, nil
+  if result.outcome ~= "complete" then result.body, result.error = nil, nil end
+  result.book, result.us, result.tools = self.book, self.us, self.tools
+  return result
 end
 
 local has_methods = { ["response"] = true, ["chat.completion"] = true, ["text_completion"] = true }
@@ -278,14 +297,6 @@ local function tell(self)
   end
 end
 
--- Headers of an answer that are worth keeping.
-local kept_headers = {
-  "date", "server", "retry-after", "x-request-id", "x-zero-data-retention", "x-should-retry",
-  "x-ratelimit-limit-requests", "x-ratelimit-remaining-requests",
-  "x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens",
-  "x-metrics-ttft-ms", "x-metrics-e2e-ms", "x-metrics-mean-itl-ms", "cf-ray",
-}
-
 -- Why it is no answer that the program gets.
 local function error_of(self, result, response)
   local plain = result.error or { kind = "network", code = result.outcome, message = "the call failed" }
@@ -305,24 +316,21 @@ local function settle_budget(self, response)
 end
 
 --- It has ended.
---- @param result table    as the core tells it; the call's from then on
---- @param headers table?  of the answer; nil: those that the core holds for the end it has just given
-function Call:settle(result, headers)
-  headers = headers or self.link.handle:headers(kept_headers)
-  self.whole_text = result.text
-  result.headers = headers
+--- @param result table  as the core tells it; the call's from then on
+function Call:settle(result)
   self.told = result
+  if self.streamed then self.whole_text = result.text end
   local response, accepted = result.response, is_accepted(self, result)
   local is_object = type(response) == "table" and (self.folded or has_methods[response.object])
   if not accepted then
     self.err = error_of(self, result, response)
-  elseif self.reply == "bytes" then
+  elseif self.is_bytes then
     self.value = result.body or ""
   else
     self.value = response == nil and core.null or response
   end
-  if is_object then responses.wrap(response, meta_of(self, result, headers)) end
-  if result.unsettled and is_object then settle_budget(self, response) end
+  if is_object then responses.wrap(response, meta_of(self, result)) end
+  if is_object and self.link.budgeted and result.unsettled then settle_budget(self, response) end
   self.done, self.ready = true, false
   self.holder = nil
   tell(self)
@@ -352,6 +360,7 @@ local function is_done(self) return self.done end
 
 -- The end lies behind all events: while somebody waits for it they are all taken.
 local function wait_for_end(self, timeout)
+  if not self.keep then return loop.wait(self, is_done, timeout) end -- there are none
   self.ends_wanted = self.ends_wanted + 1
   choose_way(self)
   hold(self, false)
@@ -395,42 +404,19 @@ end
 
 -- ------------------------------------------------------------------ making one
 
---- @param link table      the client's line to the core
+--- @param link table  the client's line to the core
 --- @param id integer
---- @param request table   as the core took it
---- @param traits table    ours: keep, chat, folded, streamed, allow_truncated, book, us, tools, schema, on_end
+--- @param call table   its traits: keep, chat, folded, streamed, is_bytes, allow_truncated, book, us, tools, schema,
+---   on_end. It becomes the call
 --- @return xai.Call
-local function new(link, id, request, traits)
-  return setmetatable({ -- with what comes later, and with what is nil, no more than 32 fields: or all are moved
-    link = link,
-    id = id,
-    reply = request.reply,
-    keep = traits.keep or false,       -- events are queued for somebody
-    streamed = traits.streamed or false,
-    chat = traits.chat or false,       -- output_index counts choices
-    folded = traits.folded or false,   -- the answer gets a response's methods
-    allow_truncated = traits.allow_truncated or false,
-    book = traits.book,                -- prices
-    us = traits.us,
-    tools = traits.tools,              -- those that the request offered
-    schema = traits.schema,            -- that the request wants the answer to satisfy
-    on_end = traits.on_end,            -- fun(value, err) -> xai.Error?: before anybody is woken; may object
-    reading = false,                   -- somebody iterates over the events
-    announced = false,                 -- ... and fetches them
-    ready = false,                     -- the core has some to fetch
-    packed = false,                    -- a lot that was fetched and not yet taken over
-    lot = false, at = 0, stop = 0,     -- the lot being read, how many of its events are taken, and how many there are
-    series = none,                     -- of the last event
-    queue = traits.keep and {} or none, first = 1, last = 0, -- events that came by themselves, not yet taken
-    room = QUEUE_LIMIT,                -- with so many of them it is held
-    held = false,
-    ends_wanted = 0,                   -- how many wait for its end
-    done = false,
-    -- nil at first: waiters, of the loop; holder, the stream whose end is waited for; pieces, of
-    -- the text, where somebody reads it along; asked, where the client's on_end wants to know; when it has ended:
-    -- whole_text, value, err, fault (what on_end raised), and told, what the core said of its end;
-    -- where a host carries it: see xai.carrier
-  }, mt)
+local function new(link, id, call)
+  call.link, call.id = link, id
+  if call.keep then -- what is looked at with each event
+    call.queue, call.first, call.last, call.series = {}, 1, 0, none
+    call.lot, call.at, call.stop = false, 0, 0
+    call.packed, call.ready, call.done = false, false, false
+  end
+  return setmetatable(call, mt)
 end
 
 return { new = new }

@@ -109,16 +109,11 @@ local hidden = setmetatable({}, { __mode = "k" })
 
 -- ------------------------------------------------------------------ requests
 
--- A large body is not copied on its way: the core takes it from where it was written. A budget wants to know its size.
-local held = { held = true }
-
-local function encoded(self, body)
-  return core.encode(body, not hidden[self].budget and held or nil)
-end
+local none = {} -- no options
 
 local function copy(t)
   local c = {}
-  for k, v in pairs(t or {}) do c[k] = v end
+  for k, v in pairs(t or none) do c[k] = v end
   return c
 end
 
@@ -146,46 +141,62 @@ local function either(a, b)
   return a
 end
 
--- Send one request; `level` points errors at the line of the program. What cannot be sent as it stands is the
--- program's mistake and raised, unless it lies in the values of the body.
-local function send(self, request, traits, options, level)
-  local link = link_of(self, level + 1)
-  request.limits = limits_of("call options", options, level + 1)
-  requests.check_headers("call options", options.headers, level + 1)
-  request.headers = requests.header_list(hidden[self].headers, options.headers)
-  request.priority, request.tokens = options.priority, options.tokens
-  request.idempotency_key = options.idempotency_key
-  request.retry_unknown = either(options.retry_unknown, self.options.retry_unknown)
-  traits.allow_truncated = either(options.allow_truncated, self.options.allow_truncated)
-  traits.book, traits.us, traits.streamed = self.prices, self.us, request.stream
-  local ask_key = hidden[self].ask
-  if ask_key then
-    local key, more = ask_key() -- what it raises goes on to who makes the call; it may close the client
-    link = link_of(self, level + 1)
-    local known, fault = keys.take(link.handle, key, more)
-    if not known then return nil, fault end
-  end
-  local budget = hidden[self].budget
-  if budget then
-    local most, fault = budget:most(request, traits, options.most_cost, self)
-    if fault then return nil, fault end
-    request.most_cost = most
-  end
-  local call, err = link:start(request, traits)
-  if not call and err.kind == "usage" then error(err.message, level + 1) end
-  return call, err
-end
-
-local endpoints = {
-  responses = { path = "/responses", reply = "responses" },
-  chat = { path = "/chat/completions", reply = "chat" },
-}
-
 -- Whose rate limits hold: the model that the body names.
 local function model_of(body)
   local model = type(body) == "table" and body.model
   return type(model) == "string" and not model:find("\0", 1, true) and model or nil
 end
+
+local function allows_truncated(self, options)
+  return either(options.allow_truncated, self.options.allow_truncated)
+end
+
+-- What a request has beside its body: `fixed` and what the options say; nil: nothing but `fixed`.
+local function request_of(self, secret, fixed, body, model, options, level)
+  if options == none and not (secret.headers or secret.budget or self.options.retry_unknown) then return nil end
+  local request = copy(fixed)
+  request.body, request.model = body, model_of { model = model }
+  request.limits = limits_of("call options", options, level + 1)
+  requests.check_headers("call options", options.headers, level + 1)
+  request.headers = requests.header_list(secret.headers, options.headers)
+  request.priority, request.tokens = options.priority, options.tokens
+  request.idempotency_key = options.idempotency_key
+  request.retry_unknown = either(options.retry_unknown, self.options.retry_unknown)
+  return request
+end
+
+local function ask_for_key(self, ask_key, level)
+  local key, more = ask_key() -- what it raises goes on to who makes the call; it may close the client
+  return keys.take(link_of(self, level + 1).handle, key, more)
+end
+
+-- Send one request; `level` points errors at the line of the program. What cannot be sent as it stands is the
+-- program's mistake and raised, unless it lies in the values of the body.
+local function send(self, secret, fixed, body, model, call, options, level)
+  local request = request_of(self, secret, fixed, body, model, options, level + 1)
+  if secret.ask then
+    local known, fault = ask_for_key(self, secret.ask, level + 1)
+    if not known then return nil, fault end
+  end
+  if secret.budget then
+    local most, fault = secret.budget:most(request, call, options.most_cost, self)
+    if fault then return nil, fault end
+    request.most_cost, call.body, call.history = most, nil, nil
+  end
+  local started, err = self.link:start(request or fixed, call, body, model)
+  if not started and err.kind == "usage" then error(err.message, level + 1) end
+  return started, err
+end
+
+-- What each request to an endpoint has in common.
+local endpoints = {
+  responses = { path = "/responses", reply = "responses" },
+  chat = { path = "/chat/completions", reply = "chat" },
+}
+local streams = {
+  responses = { path = "/responses", reply = "responses", stream = true },
+  chat = { path = "/chat/completions", reply = "chat", stream = true },
+}
 
 local function body_of(self, endpoint, given, level)
   if type(given) == "string" then
@@ -195,8 +206,16 @@ local function body_of(self, endpoint, given, level)
   if type(given) ~= "table" then
     error("the body must be a string or a table of the API's fields, not a " .. type(given), level + 1)
   end
+  if given.model ~= nil and getmetatable(given) == nil then return given end
   local body = copy(given)
   if body.model == nil then body.model = self.model end
+  return body
+end
+
+local function streamed_body(endpoint, body, given)
+  if body == given then body = copy(body) end
+  body.stream = true
+  if endpoint == "chat" and body.stream_options == nil then body.stream_options = { include_usage = true } end
   return body
 end
 
@@ -212,25 +231,27 @@ end
 -- on_end(value, err) is called as soon as the call has ended, before anybody who waits for it goes on. history: the
 -- tokens that the answer of previous_response_id brings along, where they are known.
 local function ask(self, endpoint, given, options, streamed, level, on_end, history)
-  link_of(self, level + 1)
-  options = options_of.check("call options", options, known_call_options, level + 1)
+  local link = link_of(self, level + 1)
+  if options == nil then options = none
+  else options_of.check("call options", options, known_call_options, level + 1) end
   local body = body_of(self, endpoint, given, level + 1)
   if streamed then
-    body.stream = true
-    if endpoint == "chat" and body.stream_options == nil then body.stream_options = { include_usage = true } end
+    body = streamed_body(endpoint, body, given)
   elseif body.stream == true then
     error("the body asks for a stream: use :stream or :chat_stream", level + 1)
   end
-  local text, err = encoded(self, requests.mark_lists(body))
+  local secret = hidden[self]
+  local text, err = requests.encode(body, true, not secret.budget) -- a budget wants to know its size
   if not text then return nil, errors.from_core(err) end
-  local call, fault = send(self, {
-    method = "POST", path = endpoints[endpoint].path, body = text, reply = endpoints[endpoint].reply,
-    stream = streamed, model = model_of(body),
-  }, {
-    keep = streamed, chat = endpoint == "chat", folded = true, on_end = on_end, tools = tools_of(body),
-    schema = requests.wanted_schema(body), body = body, history = history,
-  }, options, level + 1)
-  return call, fault
+  local call = { -- what comes later fits in, too: see xai.call
+    link = link, id = 0, done = false, folded = true, chat = endpoint == "chat", tools = tools_of(body),
+    on_end = on_end, allow_truncated = allows_truncated(self, options), book = self.prices, us = self.us,
+  }
+  if streamed then call.keep, call.streamed, call.schema = true, true, requests.wanted_schema(body) end
+  if secret.budget then call.body, call.history = body, history end
+  local started, fault = send(self, secret, (streamed and streams or endpoints)[endpoint], text, body.model, call,
+    options, level + 1)
+  return started, fault
 end
 
 local function finish(call, err)
@@ -310,22 +331,26 @@ local listed_paths = { ["/responses"] = true, ["/chat/completions"] = true }
 local function fetch(self, request, level, tools)
   link_of(self, level + 1)
   request = check_request(request, level + 1)
-  local body = request.body
-  local model = model_of(body)
+  local body, secret = request.body, hidden[self]
+  local text, model = body, nil
   if type(body) == "table" then
-    if listed_paths[request.path] then
-      body = requests.mark_lists(copy(body))
+    local listed = listed_paths[request.path]
+    if listed then
+      if getmetatable(body) ~= nil then body = copy(body) end
       tools = tools_of(body)
     end
-    local text, err = encoded(self, body)
-    if not text then return nil, errors.from_core(err) end
-    body = text
+    local encoded, err = requests.encode(body, listed, not secret.budget)
+    if not encoded then return nil, errors.from_core(err) end
+    text = encoded
+    model = body.model
   end
-  local call, fault = send(self, {
-    method = request.method, path = request.path, body = body, model = model, reply = request.reply or "auto",
-    stream = false,
-  }, { tools = tools, body = request.body }, request, level + 1)
-  return call, fault
+  local fixed = { method = request.method, path = request.path, reply = request.reply or "auto" }
+  local call = {
+    tools = tools, body = secret.budget and request.body or nil,
+    allow_truncated = allows_truncated(self, request), book = self.prices, us = self.us,
+  }
+  local started, fault = send(self, secret, fixed, text, model, call, request, level + 1)
+  return started, fault
 end
 
 --- Any path that has no method of its own here.
@@ -391,8 +416,9 @@ local function deferred_answer(self, response, call, tools)
     return nil, not_the_api "an answer without choices"
   end
   if responses.is(response) then return response end
-  return responses.wrap(response, { outcome = "complete", status = call.status, headers = call.headers,
-    request_id = call.request_id, attempts = call.attempts, book = self.prices, us = self.us, tools = tools })
+  local meta = call:meta()
+  meta.outcome, meta.book, meta.us, meta.tools = "complete", self.prices, self.us, tools
+  return responses.wrap(response, meta)
 end
 
 --- A chat completion that the API works on by itself: ask, then poll for the result. The API hands it out

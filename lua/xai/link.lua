@@ -13,46 +13,54 @@ local link_mt = { __name = "xai.link", __index = Link }
 
 -- The collector may run while the core lends out an event, and then a stream's finaliser must not touch the
 -- core: what it wants cancelled waits until the core is left.
+local function drop(self)
+  while self.dropped[1] do self.handle:cancel(table.remove(self.dropped)) end
+end
+
 local function leave(self, ...)
   self.inside = false
-  while self.dropped[1] do self.handle:cancel(table.remove(self.dropped)) end
+  if self.dropped[1] then drop(self) end
   return ...
 end
 
-local function finish(self, call, result)
-  self.calls[call.id] = nil
+local function finish(self, id, call, result)
   self.crowded = false
+  self.calls[id] = nil
   loop.attend(self)
-  call:settle_or_end(result)
+  if call then call:settle_or_end(result) end
 end
 
 -- What waits in the core for its reader does so alone, unless the program itself turns the crank.
 local function announce(self, call)
-  call.ready = true
   if self.driven then call:gather() end
   loop.wake(call)
 end
 
-local function route(self, id, kind, ...)
-  if not id then return false end
+local function route(self, id, kind, text, name, raw, output_index, content_index)
   local call = self.calls[id]
-  if not call then
+  if kind == "end" then
+    finish(self, id, call, text)
+  elseif not call then
     loop.attend(self)
-  elseif kind == "end" then
-    finish(self, call, ...)
   elseif kind == "ready" then
     announce(self, call)
   else
-    call:take_event(kind, ...)
+    call:take_event(kind, text, name, raw, output_index, content_index)
     loop.wake(call)
     if kind == "retry" and call.line then loop.wake(call.line) end
   end
-  return true
 end
 
 local function next_event(self)
   self.inside = true
-  return route(self, leave(self, self.handle:next()))
+  local id, kind, text, name, raw, output_index, content_index = self.handle:next()
+  self.inside = false
+  -- It is said once: remembered before anything may be raised.
+  if kind == "ready" and self.calls[id] then self.calls[id].ready = true end
+  if self.dropped[1] then drop(self) end
+  if not id then return false end
+  route(self, id, kind, text, name, raw, output_index, content_index)
+  return true
 end
 
 -- What follows the events of a call that were fetched.
@@ -117,7 +125,7 @@ end
 
 --- Are calls in flight?
 function Link:busy()
-  return self.handle ~= nil and self.handle:pending() > 0
+  return next(self.calls) ~= nil or self.handle ~= nil and self.handle:pending() > 0
 end
 
 --- Seconds until the next thing is due by the clock, nil when nothing is.
@@ -190,10 +198,11 @@ function Link:tend()
   return self.carried and late("xai.carrier").tend(loop.host(), self) or nil
 end
 
-local function start(self, request)
+local function start(self, request, body, model)
   if self.virtual then loop.follow(self) end
   self.inside = true
-  return leave(self, self.handle:start(request))
+  if request.body or not body then return leave(self, self.handle:start(request)) end
+  return leave(self, self.handle:post(request.path, request.reply, request.stream, body, model))
 end
 
 -- All places are taken, some perhaps by streams that were dropped: their finalisers cancel them, and their ends
@@ -211,21 +220,25 @@ local function cannot_carry(call, fault)
 end
 
 --- Start a call.
---- @param request table   as the core takes it
---- @param traits table    ours, see xai.call
+--- @param request table   as the core takes it; without its body, when that and the model are given beside it: then it
+---   may have path, reply and stream, and is not changed
+--- @param call table      its traits, see xai.call: becomes the call
+--- @param body any        as the core takes it
+--- @param model any       that the body names
 --- @return xai.Call? call
 --- @return xai.Error? err
-function Link:start(request, traits)
-  local id, err = start(self, request)
+function Link:start(request, call, body, model)
+  local id, err = start(self, request, body, model)
   if not id and err.code == "full" and not self.crowded then
     self.crowded = true
     make_room(self)
-    id, err = start(self, request)
+    id, err = start(self, request, body, model)
   end
   if not id then return nil, errors.from_core(err) end
-  local call = calls.new(self, id, request, traits)
+  call = calls.new(self, id, call)
   self.calls[id] = call
-  if self.on_end then call.asked = { path = request.path, model = request.model, at = loop.now() } end
+  if request.reply == "bytes" then call.is_bytes = true end
+  if self.on_end then call.asked = { path = request.path, model = request.model or model, at = loop.now() } end
   if self.carried then
     local ok, fault = late("xai.carrier").start(loop.host(), call)
     if not ok then return nil, cannot_carry(call, fault) end
@@ -301,8 +314,9 @@ function Link:close()
     call:discard()
     call:settle({
       outcome = "cancelled", reason = "client closed", attempts = {}, text = texts[id],
+      headers = {}, marker_missing = false, text_replaced = false, not_streamed = false,
       error = { kind = "cancelled", code = "cancelled", message = "the client was closed" },
-    }, {})
+    })
   end
   if self.log then self:tell_log() end
 end
@@ -324,6 +338,7 @@ local function new(config, sim, log, on_end)
     sim = sim,
     sim_due = nil,   -- seconds until the simulator's next step, as it last said
     synced = 0,      -- how far the handle's clock has followed the loop's
+    budgeted = config.budget ~= nil,
     calls = {},      -- id -> xai.Call
     crowded = false, -- no place was free, and no call has ended since
     driven = false,  -- by the program's own loop: nothing is held

@@ -7,17 +7,16 @@ local lists = {
   "input", "tools", "include", "messages", "stop", "guidelines", "context_management", "functions",
 }
 
---- A body whose empty lists go out as [] and not as {}.
---- @param body table  changed in place; the tables in it are not
---- @return table body
-local function mark_lists(body)
-  for i = 1, #lists do
-    local value = body[lists[i]]
-    if value ~= nil and type(value) == "table" and next(value) == nil and getmetatable(value) == nil then
-      body[lists[i]] = core.array()
-    end
-  end
-  return body
+local no_lists = {}
+
+--- A body as the core takes it.
+--- @param body table
+--- @param listed boolean  it is one of those endpoints' body: its empty lists go out as [] and not as {}
+--- @param held boolean    a large text need not be a string: the core takes it from where it was written, once
+--- @return any text
+--- @return table? err
+local function encode(body, listed, held)
+  return core.encode_body(body, listed and lists or no_lists, held)
 end
 
 local function shown(name)
@@ -79,5 +78,5 @@ local function wanted_schema(body)
   return type(schema) == "table" and schema or nil
 end
 
-return { mark_lists = mark_lists, check_headers = check_headers, header_list = header_list,
+return { encode = encode, check_headers = check_headers, header_list = header_list,
   wanted_schema = wanted_schema }

@@ -265,10 +265,17 @@ function Response:computed_cost()
     { tier = rawget(self, "service_tier"), book = meta.book, us = meta.us })
 end
 
+-- What the core has not told yet of a call's end it tells when something is asked for that is not there.
+local function told(response)
+  local meta = metas[response] or {}
+  if meta.told then local _ = meta.attempts end
+  return meta
+end
+
 --- Ours about the call that brought this answer: status, request_id, attempts, counts, tokens, outcome, headers ...
 --- @return table
 function Response:meta()
-  return metas[self] or {}
+  return told(self)
 end
 
 -- ------------------------------------------------------------------ making one
@@ -319,14 +326,7 @@ local function is(value)
   return getmetatable(value) == mt
 end
 
---- The same as response:meta(), also of what has a member of that name.
---- @param response xai.Response
---- @return table
-local function meta_of(response)
-  return metas[response] or {}
-end
-
---- @class xai.responses
-local module = { wrap = wrap, is = is, meta = meta_of }
+--- @class xai.responses  `meta`: the same as response:meta(), also of what has a member of that name
+local module = { wrap = wrap, is = is, meta = told }
 
 return module
