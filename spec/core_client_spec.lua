@@ -511,8 +511,8 @@ describe("xai.core.client", function()
     local texts = {}
     for i = 1, 30 do texts[i] = "<" .. i .. ">" end
     assert.is_true(handle:wire_body(wire.id, stream_of((table.unpack or unpack)(texts))))
-    assert.has_error(function() handle:take(id, {}, 64) end, "take: a lot needs a table 'runs'")
-    local lot, seen = { runs = {}, raws = {} }, 0
+    assert.has_error(function() handle:take(id, {}, 64) end, "take: a lot needs a table 'list'")
+    local lot, seen = { list = {}, runs = {}, raws = {} }, 0
     repeat
       local count, word = handle:take(id, lot, 12)
       local runs = lot.runs
@@ -524,7 +524,7 @@ describe("xai.core.client", function()
           local raw = block and block:text(i - base) or lot.raws[i - base]
           if seen < 30 and core.decode(raw).delta == texts[seen + 1] then
             seen = seen + 1
-            assert.equal(texts[seen], lot[i])
+            assert.equal(texts[seen], lot.list[i])
             if block then assert.same(core.decode(raw), block:decode(i - base)) end
           end
         end
@@ -538,6 +538,57 @@ describe("xai.core.client", function()
       end
     until word ~= "more"
     assert.equal(30, seen)
+    handle:close()
+  end)
+
+  it("fills a lot sparingly: the JSON into one block, which is used again unless somebody took it away", function()
+    local handle = client()
+    local id = start(handle)
+    local wire = take(handle)
+    head(handle, wire.id, 200, EVENTS)
+    handle:announce(id, true)
+    local function delta(text)
+      return sse { { type = "response.output_text.delta", output_index = 0, content_index = 0, delta = text } }
+    end
+    local lot, ends = { list = {}, runs = {}, raws = {} }, {}
+    -- Takes them, holds each against its JSON, and gives their texts.
+    local function taken()
+      local count, word = handle:take(id, lot, 64, true)
+      local runs, texts = lot.runs, {}
+      for run = 1, runs[1] do
+        local at = 5 * run - 3
+        for i = runs[at], run < runs[1] and runs[at + 5] - 1 or count do
+          local block = runs[at + 3]
+          assert.equal(block or nil, block and lot.block or nil)
+          local raw = block and block:text(i - runs[at + 4]) or lot.raws[i - runs[at + 4]]
+          assert.equal(not block, #raw >= 4096)
+          assert.equal(core.decode(raw).delta, lot.list[i])
+          texts[i] = lot.list[i]
+        end
+      end
+      ends[#ends + 1] = word
+      return texts
+    end
+    local function sent(...)
+      for _, text in ipairs { ... } do assert.is_true(handle:wire_body(wire.id, delta(text))) end
+    end
+    sent("a", "b", ("c"):rep(5000), "d")
+    assert.same({ "a", "b", ("c"):rep(5000), "d" }, taken())
+    local first = lot.block
+    sent("e", "f")
+    assert.same({ "e", "f" }, taken())
+    assert.equal(first, lot.block)
+    lot.block = nil
+    sent "g"
+    assert.same({ "g" }, taken())
+    assert.is_true(first ~= lot.block and first:text(0) ~= lot.block:text(0))
+    local longs, got = {}, {}
+    for i = 1, 15 do longs[i] = i .. ("x"):rep(3000) end
+    sent((table.unpack or unpack)(longs))
+    local from = #ends + 1
+    repeat for _, text in ipairs(taken()) do got[#got + 1] = text end until ends[#ends] ~= "more"
+    assert.same(longs, got)
+    assert.is_true(#ends - from >= 2, "a block holds 16 KiB, and a lot has one")
     handle:close()
   end)
 

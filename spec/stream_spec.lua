@@ -303,7 +303,7 @@ describe("xai.stream", function()
       assert.truthy(fault:find("stream_spec.lua:", 1, true), fault)
       assert.truthy(fault:find(words, 1, true), fault)
     end
-    for _, name in ipairs { "events", "text", "response", "result", "cancel", "is_done" } do
+    for _, name in ipairs { "events", "deltas", "text", "response", "result", "cancel", "is_done" } do
       says("call it with a colon", function() stream[name]() end)
     end
     says("timeout must be a number of seconds", function() stream:result "a" end)

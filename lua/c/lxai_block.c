@@ -13,6 +13,10 @@ lxai_block *lxai_push_block(lua_State *L, int ctx, size_t room) {
   return self;
 }
 
+void lxai_block_reset(lxai_block *self) {
+  self->used = self->count = 0;
+}
+
 size_t lxai_block_need(size_t len) {
   return sizeof(uint32_t) + len;
 }

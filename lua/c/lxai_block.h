@@ -23,6 +23,9 @@ typedef struct lxai_block {
 /* Pushes a block with room for texts that need so many bytes together; room is 4 * LXAI_BLOCK_MOST at most. */
 lxai_block *lxai_push_block(lua_State *L, int ctx, size_t room);
 
+/* Empty again; only while no event has it. */
+void lxai_block_reset(lxai_block *self);
+
 /* What a text of so many bytes needs. */
 size_t lxai_block_need(size_t len);
 

@@ -8,6 +8,7 @@
 #define LOT_BYTES 65536   /* of text and data: then a lot is full   */
 #define LARGE_BYTES 4096  /* who keeps such an event keeps it alone */
 #define RUN_SLOTS 5       /* see take                               */
+#define USUAL_BYTES 256   /* of an event's data, about              */
 #define LINES_BYTES 16384 /* of lines: no further piece is put to them */
 #define SPLIT_BYTES 1024
 #define PIECE_BYTES 127
@@ -23,13 +24,14 @@ typedef struct lot {
   size_t bytes;      /* of text and data                            */
   uint64_t place;    /* of the run at hand, and its name            */
   xai_str name;      /*                                             */
+  bool sparing;      /* texts alone are wanted                      */
   lxai_block *block; /* where the data of more may go, or NULL      */
   bool in_block;     /* the run at hand is one of events in `block` */
   enum { LOT_DRAINED, LOT_FULL, LOT_TURN } end;
 } lot;
 
 /* What stands where while a lot is filled. */
-enum { AT_LOT = 3, AT_RUNS, AT_RAWS, AT_BLOCK };
+enum { AT_LOT = 3, AT_LIST, AT_RUNS, AT_RAWS, AT_BLOCK };
 
 /* The next event is owed then, until it is in the table. */
 static bool has_next(lot *it) {
@@ -54,10 +56,10 @@ static bool has_room(const lot *it, size_t len) {
   return it->block != NULL && lxai_block_fits(it->block, len);
 }
 
-static void find_room(lua_State *L, lot *it, size_t len) {
+static void find_room(lua_State *L, lot *it, size_t room) {
   it->block = NULL;
   it->in_block = false;
-  lxai_block *block = lxai_push_block(L, it->ctx, room_for(it, len));
+  lxai_block *block = lxai_push_block(L, it->ctx, room);
   lua_replace(L, AT_BLOCK);
   it->block = block;
 }
@@ -107,19 +109,56 @@ static void choose_run(lua_State *L, lot *it) {
     if (!like || it->in_block) begin_run(L, it, false);
     return;
   }
-  if (!has_room(it, len)) find_room(L, it, len);
+  if (!has_room(it, len)) find_room(L, it, room_for(it, len));
   if (!it->in_block) begin_run(L, it, true);
 }
 
+/* ---- where texts alone are wanted ---- */
+
+/* The lot's block, empty; none, when it has none yet. */
+static void reuse_block(lua_State *L, lot *it) {
+  lua_pushliteral(L, "block");
+  lua_rawget(L, AT_LOT);
+  it->block = lxai_test(L, it->ctx, -1, LXAI_BLOCK_MT);
+  lua_replace(L, AT_BLOCK);
+  if (it->block != NULL) lxai_block_reset(it->block);
+}
+
+static void renew_block(lua_State *L, lot *it, size_t len) {
+  size_t need = lxai_block_need(len), usual = (size_t)it->most * USUAL_BYTES;
+  if (usual > LXAI_BLOCK_MOST) usual = LXAI_BLOCK_MOST;
+  find_room(L, it, need > usual ? need : usual);
+  lua_pushliteral(L, "block");
+  lua_pushvalue(L, AT_BLOCK);
+  lua_rawset(L, AT_LOT);
+}
+
+/* The data is put by, in the lot's one block, and nothing made of it. False: that is full, and so is the lot. */
+static bool choose_spared_run(lua_State *L, lot *it) {
+  size_t len = it->self->event.data.len;
+  bool is_large = len >= LARGE_BYTES;
+  if (!is_large && !has_room(it, len)) {
+    if (it->block != NULL && it->block->count > 0) return false;
+    renew_block(L, it, len);
+  }
+  if (is_large == it->in_block || !is_like_before(it)) begin_run(L, it, !is_large);
+  return true;
+}
+
+static bool choose(lua_State *L, lot *it) {
+  if (it->sparing) return choose_spared_run(L, it);
+  choose_run(L, it);
+  return true;
+}
+
 /* The event that is owed. Where memory runs out it stays so. The tables are filled without gaps: of one with gaps LuaJIT
- * may lose something when there is no memory for it to grow. */
+ * may lose something when there is no memory for it to grow; nor has the list any other keys, for the same reason. */
 static void add_event(lua_State *L, lot *it) {
   const xai_event *event = &it->self->event;
   int number = it->count + 1;
-  choose_run(L, it);
   if (event->type == XAI_EVENT_API) lua_pushnil(L);
   else lxai_push_str(L, event->text);
-  lua_rawseti(L, AT_LOT, number);
+  lua_rawseti(L, AT_LIST, number);
   if (it->in_block) {
     lxai_block_add(it->block, event->data);
   } else {
@@ -144,8 +183,9 @@ static bool has_turn(lot *it) {
 static void fill(lua_State *L, lot *it) {
   while (it->end == LOT_DRAINED && has_next(it)) {
     if (has_turn(it)) return;
-    add_event(L, it);
-    if (it->count == it->most || it->bytes >= LOT_BYTES) it->end = LOT_FULL;
+    bool fits = choose(L, it);
+    if (fits) add_event(L, it);
+    if (!fits || it->count == it->most || it->bytes >= LOT_BYTES) it->end = LOT_FULL;
   }
 }
 
@@ -167,31 +207,34 @@ static void push_part(lua_State *L, const char *name) {
   if (!lua_istable(L, -1)) luaL_error(L, "take: a lot needs a table '%s'", name);
 }
 
-/* At index 3 stands the table to fill. */
+/* At index 3 stands the lot. */
 static int push_lot(lua_State *L, int ctx, const void *lent) {
   lot *it = (lot *)(uintptr_t)lent;
   it->ctx = ctx;
   lua_settop(L, AT_LOT);
+  push_part(L, "list");
   push_part(L, "runs");
   push_part(L, "raws");
-  lua_pushnil(L); /* lot runs raws block */
+  lua_pushnil(L); /* lot list runs raws block */
   lua_pushinteger(L, 0);
   lua_rawseti(L, AT_RUNS, 1);
+  if (it->sparing) reuse_block(L, it);
   fill(L, it);
   lua_settop(L, AT_LOT);
   return push_count(L, ctx, it);
 }
 
-/* handle:take(id, lot, most) -> count, word, ...: what the call has, in the order it came. The table `lot` gets the texts
- * of its events (nil: it has none) from 1 on, `count` of them; the table lot.raws the JSON of those that are in no block.
- * The table lot.runs gets what they have in common: how many runs there are, then five slots for each: the number of its
- * first event, which may be past `count`; place; name; the block, or false; and what to take from an event's number for
- * its JSON's in the block, or in lot.raws. The word says what follows: "rest", nothing for now; "more", there may be more
- * at once; "retry" and "end", that event, with what next() gives after the word; "owed", first take another call's event
- * by next(). */
+/* handle:take(id, lot, most [, sparing]) -> count, word, ...: what the call has, in the order it came. The table lot.list
+ * gets the texts of its events (nil: it has none), `count` of them; the table lot.raws the JSON of those that are in no
+ * block. The table lot.runs gets what they have in common: how many runs there are, then five slots for each: the number
+ * of its first event, which may be past `count`; place; name; the block, or false; and what to take from an event's number
+ * for its JSON's in the block, or in lot.raws. The word says what follows: "rest", nothing for now; "more", there may be
+ * more at once; "retry" and "end", that event, with what next() gives after the word; "owed", first take another call's
+ * event by next(). Where `sparing` is true a lot has one block at most, lot.block, which is written over when the same lot
+ * is filled so again: whoever makes events of a lot first sets that to false. */
 static int client_take(lua_State *L) {
   lxai_client *self = lxai_check_client(L);
-  lot it = {.self = self, .call = lxai_to_call(L, 2)};
+  lot it = {.self = self, .call = lxai_to_call(L, 2), .sparing = lua_toboolean(L, 5)};
   luaL_checktype(L, 3, LUA_TTABLE);
   it.most = (int)luaL_checkinteger(L, 4);
   if (it.most < 1 || it.most > 10000) return luaL_argerror(L, 4, "a number of events");

@@ -15,6 +15,7 @@ local responses = require "xai.response"
 -- How many events of a stream wait here while its reader is busy elsewhere; more stay on the network.
 local QUEUE_LIMIT = 256
 local none = {} -- the series before the first event, and the queue that nobody waits for
+local nothing = { form = "events", count = 0, at = 0, stop = 0, last = 0 } -- a lot where there is none, used up
 
 --- @class xai.Call
 --- @field done boolean
@@ -31,7 +32,7 @@ local Call = { -- with what each call is at first
   announced = false,       -- ... and fetches them
   ready = false,           -- the core has some to fetch
   packed = false,          -- a lot that was fetched and not yet taken over
-  lot = false, at = 0, stop = 0, -- the lot being read, how many of its events are taken, and how many there are
+  lot = nothing,           -- the one being read
   room = QUEUE_LIMIT,      -- with so many of them it is held
   held = false,
   ends_wanted = 0,         -- how many wait for its end
@@ -81,52 +82,84 @@ end
 local spare, MOST_SPARE = {}, 8 -- lots that nobody uses
 local LARGE = 65536             -- bytes: an event of so many ends its lot, and is not kept there
 
-local function give_back(lot, count)
-  local last = lot[count]
-  local raw = last and rawget(last, "raw")
-  if #spare < MOST_SPARE and not (raw and #raw >= LARGE) then spare[#spare + 1] = lot end
+-- A finalizer may drop a lot of which events are just being made.
+local function give_back(lot)
+  if lot == nothing or lot.form == "mixed" or #spare == MOST_SPARE then return end
+  if lot.count == 0 or events.last_size(lot) < LARGE then spare[#spare + 1] = lot end
+end
+
+local function new_lot()
+  return {
+    list = {}, runs = {}, raws = {}, block = false, -- what it is, see xai.event
+    count = 0,
+    form = "texts",    -- as the core filled it; "events"; "mixed": making those was begun
+    at = 0,            -- how many were taken
+    stop = 0,          -- ... and may be at once, as events
+    last = 0, run = 2, -- ... and as texts, see events.seek_texts
+    moved = 0,         -- events that went into the queue
+  }
 end
 
 local function take_spare()
   local lot = spare[#spare]
+  if not lot then return new_lot() end
   spare[#spare] = nil
-  return lot or { runs = {}, raws = {}, count = 0, moved = 0 } -- moved: events that went into the queue
+  lot.count, lot.form, lot.at, lot.stop, lot.last, lot.run, lot.moved = 0, "texts", 0, 0, 0, 2, 0
+  return lot
+end
+
+local function drop_lot(self)
+  give_back(self.lot)
+  self.lot = nothing
+end
+
+local function is_text(self, event)
+  return event.type == "text" and not (self.chat and event.output_index ~= 0)
 end
 
 -- For who reads the text along.
 local function note(self, event)
-  local is_text = event.type == "text" and not (self.chat and event.output_index ~= 0)
-  if is_text then self.pieces[#self.pieces + 1] = event.text end
+  if is_text(self, event) then self.pieces[#self.pieces + 1] = event.text end
 end
 
---- Take over what was fetched, the lot `packed`. What memory lacks for comes the next time.
+-- Make events of what was not taken from a lot yet. What memory lacks for is made the next time.
+local function make_events(self, lot)
+  lot.form, lot.last = "mixed", 0
+  self.series = events.unpack_lot(lot, self.series)
+  lot.form, lot.stop = "events", lot.count
+end
+
+--- Take over what was fetched, the lot `packed`, as events. What memory lacks for comes the next time.
 function Call:unpack()
   local lot = self.packed
-  local count = lot.count
-  self.series = events.unpack_lot(lot, count, self.series)
-  if self.at == self.stop and not self.queue[self.first] and not self.pieces then
-    if self.lot then give_back(self.lot, self.stop) end
-    self.lot, self.at, self.stop = lot, 0, count
+  make_events(self, lot)
+  if self.lot.at == self.lot.count and not self.queue[self.first] and not self.pieces then
+    drop_lot(self)
+    self.lot = lot
   else
-    while lot.moved < count do
-      local event = lot[lot.moved + 1]
+    while lot.moved < lot.count do
+      local event = lot.list[lot.moved + 1]
       enqueue(self, event)
       lot.moved = lot.moved + 1
       if self.pieces then note(self, event) end
     end
-    give_back(lot, count)
+    give_back(lot)
   end
   self.packed = false
 end
 
-local function drop_lot(self)
-  if self.lot then give_back(self.lot, self.stop) end
-  self.lot, self.at, self.stop = false, 0, 0
+-- ... as texts, of which no events are made as long as nobody asks for them.
+local function take_texts(self)
+  if self.packed.form ~= "texts" or self.pieces then return self:unpack() end
+  drop_lot(self)
+  self.lot, self.packed = self.packed, false
 end
 
-local function fetch(self)
+local function fetch(self, sparing)
   if self.packed then return self:unpack() end
-  self.link:fetch(self, take_spare())
+  local lot = take_spare()
+  self.link:fetch(self, lot, sparing)
+  if lot.count == 0 then give_back(lot) elseif self.packed and not sparing then self:unpack() end
   if self.room_line then loop.wake(self.room_line) end
 end
 
@@ -161,42 +194,99 @@ local function is_moving(self)
   return self.done or self.ready or self.packed or self.queue[self.first] ~= nil
 end
 
--- The lot is used up; `read` takes from one that is not.
-local function advance(self, read)
+-- More is wanted than there is here; false: it has ended, and there is nothing.
+local function await(self, sparing)
+  if self.ready then
+    if not loop.rest() then fetch(self, sparing) end
+    return true
+  end
+  drop_lot(self)
+  if not self.done then return loop.wait(self, is_moving) end
+  loop.rest() -- what the program does then has the next turn, when this one's time is up
+  return false
+end
+
+-- The next event of those that are here and were made.
+local function take_made(self)
+  local lot = self.lot
+  if lot.form == "mixed" then make_events(self, lot) end
+  if lot.at >= lot.stop then return shift(self) end
+  lot.at = lot.at + 1
+  return lot.list[lot.at]
+end
+
+-- The next event, where the quick way to it ends.
+local function next_event(self)
   while true do
-    if self.at < self.stop then return read() end
-    local event = shift(self)
+    local lot = self.lot
+    if lot.form == "texts" and lot.at < lot.count then make_events(self, lot) end
+    local event = take_made(self)
     if event then return event end
     if self.packed then
       self:unpack()
-    elseif self.ready then
-      if not loop.rest() then fetch(self) end
-    else
-      drop_lot(self)
-      if self.done then
-        loop.rest() -- what the program does then has the next turn, when this one's time is up
-        return nil
-      end
-      loop.wait(self, is_moving)
+    elseif not await(self, false) then
+      return nil
     end
   end
+end
+
+-- The next piece of the text that is here.
+local function take_text(self)
+  local lot = self.lot
+  if lot.form == "texts" and events.seek_texts(lot, self.chat) then
+    lot.at = lot.at + 1
+    return lot.list[lot.at]
+  end
+  for event in take_made, self do
+    if is_text(self, event) then return event.text end
+  end
+end
+
+-- The next one, where the quick way to it ends.
+local function next_delta(self)
+  while true do
+    local text = take_text(self)
+    if text then return text end
+    if self.packed then
+      take_texts(self)
+    elseif not await(self, true) then
+      return nil
+    end
+  end
+end
+
+local function begin_reading(self)
+  self.reading = true
+  hold(self, false)
+  choose_way(self)
 end
 
 --- Iterate over the events, which are now left in the core until they are asked for.
 --- @param owner table  its `call` is this one; held as long as the iterator is, and as long as that waits
 --- @return fun(): xai.Event?
 function Call:events(owner)
-  self.reading = true
-  hold(self, false)
-  choose_way(self)
-  local function read()
-    local at = self.at
-    if at == self.stop then return (advance(owner.call, read)) end -- no tail call, which would forget us
-    at = at + 1
-    self.at = at
-    return self.lot[at]
+  begin_reading(self)
+  return function()
+    local lot = self.lot
+    local at = lot.at + 1
+    if at > lot.stop then return (next_event(owner.call)) end -- no tail call, which would forget us
+    lot.at = at
+    return lot.list[at]
   end
-  return read
+end
+
+--- Iterate over the pieces of the answer's text, from the same place on.
+--- @param owner table  as of events
+--- @return fun(): string?
+function Call:deltas(owner)
+  begin_reading(self)
+  return function()
+    local lot = self.lot
+    local at = lot.at + 1
+    if at > lot.last then return (next_delta(owner.call)) end
+    lot.at = at
+    return lot.list[at]
+  end
 end
 
 --- Iterate over the events as the lines in which a server sends them, all that there are at once up to some KiB. Only
@@ -413,8 +503,7 @@ local function new(link, id, call)
   call.link, call.id = link, id
   if call.keep then -- what is looked at with each event
     call.queue, call.first, call.last, call.series = {}, 1, 0, none
-    call.lot, call.at, call.stop = false, 0, 0
-    call.packed, call.ready, call.done = false, false, false
+    call.lot, call.packed, call.ready, call.done = nothing, false, false, false
   end
   return setmetatable(call, mt)
 end

@@ -7,7 +7,8 @@
 -- LuaJIT, it lies with its neighbours' in a block (see lua/c/lxai_block.h), which the series knows, and is cut from
 -- there whenever somebody asks: `at` says which it is.
 --
--- A *lot* is a table of many events; the core puts there what they are made of, in runs (see lua/c/lxai_lot.c).
+-- A *lot* has a list of many events; the core puts there what they are made of, in runs (see lua/c/lxai_lot.c). Where
+-- texts alone are wanted they are read from there, and no events are made.
 local core = require "xai.core"
 
 local setmetatable, getmetatable, rawset = setmetatable, getmetatable, rawset -- asked for with every event
@@ -76,34 +77,66 @@ local function next_series(series, place, name, block)
     __index = lazy }
 end
 
---- Turn what the core put into a lot into events, in the same table. Where memory runs out in the middle it may be
---- called again, and goes on.
---- @param lot table
---- @param count integer  events in it
+local function last_of_run(runs, at, count)
+  local following = at + RUN_SLOTS
+  return following <= runs[1] * RUN_SLOTS and math.min(runs[following] - 1, count) or count
+end
+
+--- Turn what the core put into a lot, but for what was taken as texts, into events in the same list. Where memory
+--- runs out in the middle it may be called again, and goes on.
+--- @param lot table      not used up
 --- @param series table   of the event before it
 --- @return table series  of its last event, without a block
-local function unpack_lot(lot, count, series)
-  local runs, raws, first = lot.runs, lot.raws, 1
-  while first <= count and type(lot[first]) == "table" do
-    series = getmetatable(lot[first])
+local function unpack_lot(lot, series)
+  local list, runs, raws, count, first = lot.list, lot.runs, lot.raws, lot.count, lot.at + 1
+  lot.block = false -- it is the events' now
+  while first <= count and type(list[first]) == "table" do
+    series = getmetatable(list[first])
     first = first + 1
   end
   for at = 2, 1 + runs[1] * RUN_SLOTS, RUN_SLOTS do
-    local following = at + RUN_SLOTS <= runs[1] * RUN_SLOTS and runs[at + RUN_SLOTS] or count + 1
-    local last = math.min(following - 1, count)
+    local last = last_of_run(runs, at, count)
     if first <= last then
       local block, base = runs[at + 3], runs[at + 4]
       series = next_series(series, runs[at + 1], runs[at + 2], block)
       local kind = series.type
       if block then
-        for i = first, last do lot[i] = setmetatable({ type = kind, text = lot[i], at = i - base }, series) end
+        for i = first, last do list[i] = setmetatable({ type = kind, text = list[i], at = i - base }, series) end
       else
-        for i = first, last do lot[i] = setmetatable({ type = kind, text = lot[i], raw = raws[i - base] }, series) end
+        for i = first, last do list[i] = setmetatable({ type = kind, text = list[i], raw = raws[i - base] }, series) end
       end
       first = last + 1
     end
   end
   return series.plain
+end
+
+--- Go to the next pieces of the answer's text in a lot that was not unpacked, neighbours that follow lot.at: then that
+--- is the number before the first of them, and lot.last that of their last.
+--- @param chat boolean  output_index counts choices, and the first is the answer
+--- @return boolean found
+local function seek_texts(lot, chat)
+  local runs, count = lot.runs, lot.count
+  for at = lot.run, runs[1] * RUN_SLOTS, RUN_SLOTS do
+    local place, first, last = runs[at + 1], math.max(runs[at], lot.at + 1), last_of_run(runs, at, count)
+    local is_text = kinds[place % KINDS] == "text" and not (chat and math.floor(place / KINDS) % INDICES ~= 0)
+    if first <= last and is_text then
+      lot.run, lot.at, lot.last = at + RUN_SLOTS, first - 1, last
+      return true
+    end
+  end
+  lot.at, lot.last = count, count
+  return false
+end
+
+--- How large is the string that has the JSON of a lot's last event? 0: it lies in a block.
+--- @return integer bytes
+local function last_size(lot)
+  local runs, count = lot.runs, lot.count
+  local at = 2 + (runs[1] - 1) * RUN_SLOTS
+  while at > 2 and runs[at] > count do at = at - RUN_SLOTS end
+  local raw = not runs[at + 3] and lot.raws[count - runs[at + 4]]
+  return raw and #raw or 0
 end
 
 --- An event that the core gave alone; its metatable is its series.
@@ -114,4 +147,5 @@ local function single(series, kind, text, name, raw, output_index, content_index
   return setmetatable({ type = kind, text = kind ~= "api" and text or nil, raw = raw }, series)
 end
 
-return { unpack_lot = unpack_lot, single = single }
+return { unpack_lot = unpack_lot, seek_texts = seek_texts, last_size = last_size,
+  single = single }

@@ -71,10 +71,9 @@ local function go_on(self, call, word, ...)
 end
 
 local function fetched(self, call, lot, count, ...)
-  lot.count, lot.moved = count, 0
+  lot.count = count
   call.packed = count > 0 and lot
   go_on(self, call, ...)
-  if call.packed then call:unpack() end
 end
 
 local function fetched_lines(self, call, bytes, count, ...)
@@ -82,14 +81,16 @@ local function fetched_lines(self, call, bytes, count, ...)
   return bytes, count
 end
 
---- Fetch events of a call that has some, into a lot that is the call's from then on.
-function Link:fetch(call, lot)
+--- Fetch events of a call that has some, into a lot that is the call's from then on, as `packed`.
+--- @param sparing boolean  texts alone are wanted
+function Link:fetch(call, lot, sparing)
   if not self.handle then
     call.ready = false
     return
   end
   self.inside = true
-  fetched(self, call, lot, leave(self, self.handle:take(call.id, lot, loop.is_paced() and SMALL_LOT or LOT)))
+  local most = loop.is_paced() and SMALL_LOT or LOT
+  fetched(self, call, lot, leave(self, self.handle:take(call.id, lot, most, sparing)))
   if self.log then self:tell_log() end
 end
 

@@ -23,6 +23,17 @@ function Stream:events()
   return self.call:events(self)
 end
 
+--- Iterate over the answer's text as it arrives: each delta as a string in whole characters, and nothing else; for
+--- chat completions those of the first choice. Reasoning, refusals, arguments and retries are passed over. Together
+--- they are what :text() says. Otherwise as :events(), with which it shares its place: each delta and each event comes
+--- once, to whoever asks next, in whichever of the two ways; and so with several iterators.
+--- @return fun(): string?
+function Stream:deltas()
+  check(self)
+  self.iterated = true
+  return self.call:deltas(self)
+end
+
 --- The text that has arrived so far. When the answer has ended it is the answer's, should that say something else than
 --- its deltas.
 --- @return string

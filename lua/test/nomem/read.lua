@@ -1,4 +1,5 @@
---- A stream over a real client's own ways, read event by event while allocations fail: none is lost, none comes twice.
+--- A stream over a real client's own ways, read event by event and delta by delta while allocations fail: none is lost,
+-- none comes twice.
 -- SPDX-License-Identifier: MIT
 local arm = ...
 local core = require "xai.core"
@@ -35,7 +36,7 @@ local function is_starved() return call.done and call.err and call.err.kind == "
 arm "fork"
 
 local stream = open()
-local events, seen, over = stream:events(), 0, false
+local events, deltas, seen, over = stream:events(), stream:deltas(), 0, false
 
 -- What an event shows of itself may lack memory, too, and must be there the next time.
 local shown
@@ -47,15 +48,24 @@ local function look()
   shown = nil
 end
 
--- The next event must be the next one of the stream, whatever was raised before.
+local function see(text)
+  seen = seen + 1
+  if text ~= "<" .. seen .. ">" then error("lost or repeated: " .. text .. " after " .. seen - 1) end
+end
+
+-- The next event, or delta, must be the next one of the stream, whatever was raised before.
 local function read()
   look()
+  if seen % 50 < 20 then
+    local text = deltas()
+    if text then see(text) else over = true end
+    return
+  end
   local event = events()
   if not event then
     over = true
   elseif event.type == "text" then
-    seen = seen + 1
-    if event.text ~= "<" .. seen .. ">" then error("lost or repeated: " .. event.text .. " after " .. seen - 1) end
+    see(event.text)
     shown = seen % 10 == 0 and event or nil
   end
 end
