@@ -25,7 +25,8 @@ for _, lua in ipairs { "lua5.4", "luajit -joff" } do
   local name = lua:match "^%S+"
   for _, path in ipairs {
     { "deltas", 20, 120, 64, "a delta, from chunk to its text" },
-    { "tables", 20, 120, 64, "a delta, from chunk to its table" },
+    { "events", 20, 120, 64, "a delta, from chunk to its event" },
+    { "tables", 20, 120, 64, "a delta, from chunk to all its fields" },
     { "requests", 50, 250, 1, "a call, from table to table" },
     { "decode", 100, 600, 1, "an answer's text to tables" },
     { "encode", 100, 600, 1, "an answer's tables to text" },

@@ -1,8 +1,9 @@
 --- The hot paths in Lua, so many times and nothing else: `make callgrind` counts what one of them executes.
 -- SPDX-License-Identifier: MIT
 --
---   lua count.lua WHAT TIMES   deltas, tables: 64 of a stream, from chunk to text or to table; requests: a whole
---                              answer each; decode, encode: that answer; check: bench/data's ticket, from its text
+--   lua count.lua WHAT TIMES   deltas, events, tables: 64 of a stream, from chunk to text, to event, to the API's own
+--                              event decoded; requests: a whole answer each; decode, encode: that answer; check:
+--                              bench/data's ticket, from its text
 local xai = require "xai"
 
 local what, times = arg[1], assert(tonumber(arg[2]))
@@ -29,7 +30,8 @@ local client_on = dofile "bench/wire.lua"
 local BODY = { model = "grok-4.6", input = "Tides?" }
 local run = {}
 
-local function all_deltas(each)
+-- `read` takes the stream to its end and returns how many deltas it was.
+local function all_deltas(read)
   local pieces, number = {}, 0
   for i = 1, MOST do -- always as many: making them is no part of what is counted
     local block = {}
@@ -41,18 +43,33 @@ local function all_deltas(each)
   end
   pieces[times + 1] = final
   local stream = client_on("text/event-stream", pieces):stream(BODY)
-  local seen = 0
-  for event in stream:events() do seen = seen + each(event) end
+  local seen = read(stream)
   assert(stream:result())
   assert(seen == times * DELTAS, "deltas are missing, or more than MOST were asked for")
 end
 
+local function all_events(each)
+  all_deltas(function(stream)
+    local seen = 0
+    for event in stream:events() do seen = seen + each(event) end
+    return seen
+  end)
+end
+
 function run.deltas()
-  all_deltas(function(event) return event.type == "text" and #event.text > 0 and 1 or 0 end)
+  all_deltas(function(stream)
+    local seen = 0
+    for text in stream:deltas() do seen = seen + (#text > 0 and 1 or 0) end
+    return seen
+  end)
+end
+
+function run.events()
+  all_events(function(event) return event.type == "text" and #event.text > 0 and 1 or 0 end)
 end
 
 function run.tables()
-  all_deltas(function(event) return event.type == "text" and event.data.sequence_number and 1 or 0 end)
+  all_events(function(event) return event.type == "text" and event.data.sequence_number and 1 or 0 end)
 end
 
 function run.requests()

@@ -1,11 +1,13 @@
---- Bytes of a stream to what a Lua program sees of it: the text of each delta, or each event as a table.
+--- Bytes of a stream to what a Lua program sees of it: each delta as a string, or each event as a table.
 -- SPDX-License-Identifier: MIT
 --
---   lua deltas.lua ours|core|find text|table|split     -> ns (an event), from chunks of 16 KiB
+--   lua deltas.lua ours|core|find WHAT                 -> ns (an event), from chunks of 16 KiB
 --   lua deltas.lua find large                          -> ms: one event of 8 MiB, from chunks of 1,400 bytes
 --
--- ours: the public client over bench/wire.lua, as `for event in stream:events()` has it; core: the C module below
--- it; find: plain string.find, and lua-cjson but for split.
+-- ours: the public client over bench/wire.lua, as `for text in stream:deltas()` has it (deltas), or `for event in
+-- stream:events()` that reads event.type and event.text (text), event.name as well (fields), or event.data, the API's
+-- own event decoded (table). core: the C module below it, text and table. find: plain string.find, and lua-cjson but
+-- for split.
 local who, what = arg[1], arg[2]
 local pipe = assert(io.popen "build/bench/sse --bytes")
 local bytes = pipe:read "*a"
@@ -60,16 +62,31 @@ local function with_core()
   end
 end
 
+local sizes = {}
+function sizes.text(event) return #event.text end
+function sizes.fields(event) return #event.text + #event.name end
+function sizes.table(event) return #event.data.delta end
+
 local function with_ours()
-  local grok = dofile "bench/wire.lua"("text/event-stream", pieces)
-  return function()
+  local grok, size = dofile "bench/wire.lua"("text/event-stream", pieces), sizes[what]
+  local body = { model = "grok-4.6", input = "Tides?" }
+  local function by_deltas()
     local events, length = 0, 0
-    for event in assert(grok:stream { model = "grok-4.6", input = "Tides?" }):events() do
-      if event.type == "text" then
-        events = events + 1
-        length = length + (what == "text" and #event.text or #event.data.delta)
-      end
+    for text in assert(grok:stream(body)):deltas() do
+      events, length = events + 1, length + #text
     end
+    return events, length
+  end
+  local function by_events()
+    local events, length = 0, 0
+    for event in assert(grok:stream(body)):events() do
+      if event.type == "text" then events, length = events + 1, length + size(event) end
+    end
+    return events, length
+  end
+  local run = size and by_events or by_deltas
+  return function()
+    local events, length = run()
     assert(length > 0)
     return events
   end

@@ -80,12 +80,16 @@ row("SSE + JSON, typed, checked and folded, C, a delta", "ns", "ns", most(300, "
 row("... the fold alone (responses)", "ns", "ns", nil, { { "xai", "build/bench/fold responses" } })
 row("... the fold alone (chat)", "ns", "ns", nil, { { "xai", "build/bench/fold chat" } })
 for _, lua in ipairs { "lua5.4", "luajit" } do
+  local find = { "plain find + lua-cjson", lua .. " bench/deltas.lua find table" }
   row("... delivered to " .. lua .. ": text", "ns", "ns", most(450, "ns"), {
-    { "xai", lua .. " bench/deltas.lua ours text" }, { "our C module alone", lua .. " bench/deltas.lua core text" },
-    { "plain find + lua-cjson", lua .. " bench/deltas.lua find table" } })
-  row("... delivered to " .. lua .. ": the event's table", "ns", "ns", most(900, "ns"), {
+    { "xai, deltas()", lua .. " bench/deltas.lua ours deltas" },
+    { "our C module alone", lua .. " bench/deltas.lua core text" }, find })
+  row("... delivered to " .. lua .. ": an event, its fields lazy", "ns", "ns", most(900, "ns"), {
+    { "xai, type, text and name", lua .. " bench/deltas.lua ours fields" },
+    { "xai, type and text", lua .. " bench/deltas.lua ours text" }, find })
+  row("... delivered to " .. lua .. ": all its API fields, decoded", "ns", "ns", nil, {
     { "xai", lua .. " bench/deltas.lua ours table" }, { "our C module alone", lua .. " bench/deltas.lua core table" },
-    { "plain find + lua-cjson", lua .. " bench/deltas.lua find table" } })
+    find })
 end
 
 -- ---- JSON

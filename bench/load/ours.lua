@@ -2,7 +2,8 @@
 -- SPDX-License-Identifier: MIT
 --
 --   lua ours.lua request BASE COUNT     -> cpu_us (a request), wall_us
---   lua ours.lua streams BASE STREAMS   -> cpu_us (an event), the text of each delta taken
+--   lua ours.lua deltas BASE STREAMS    -> cpu_us (an event), the text of each delta taken, by deltas()
+--   lua ours.lua streams BASE STREAMS   -> cpu_us (an event), the same by events()
 --   lua ours.lua tables BASE STREAMS    -> cpu_us (an event), type and text of each taken from its table
 --   lua ours.lua slow BASE STREAMS SECONDS -> kib (a stream), p50_ms, p99_ms
 --   lua ours.lua first BASE             one answer, and out
@@ -38,14 +39,15 @@ function run.request()
   figure("cpu_us", (cpu() - from) / count)
 end
 
-local function all_streams(each)
+-- `read` takes a stream to its end and returns how many deltas it was.
+local function all_streams(read)
   local grok = client()
   local from, events = cpu(), 0
   xai.run(function()
     for _ = 1, count do
       xai.spawn(function()
         local stream = grok:stream(BODY)
-        for event in stream:events() do events = events + each(event) end
+        events = events + read(stream)
         assert(stream:result())
       end)
     end
@@ -54,12 +56,28 @@ local function all_streams(each)
   figure("events", events)
 end
 
+local function all_events(each)
+  all_streams(function(stream)
+    local events = 0
+    for event in stream:events() do events = events + each(event) end
+    return events
+  end)
+end
+
+function run.deltas()
+  all_streams(function(stream)
+    local events = 0
+    for text in stream:deltas() do events = events + (#text > 0 and 1 or 0) end
+    return events
+  end)
+end
+
 function run.streams()
-  all_streams(function(event) return event.type == "text" and #event.text > 0 and 1 or 0 end)
+  all_events(function(event) return event.type == "text" and #event.text > 0 and 1 or 0 end)
 end
 
 function run.tables()
-  all_streams(function(event)
+  all_events(function(event)
     if event.type ~= "text" then return 0 end
     return event.data.type == "response.output_text.delta" and event.data.sequence_number and 1 or 0
   end)
