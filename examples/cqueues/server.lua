@@ -25,8 +25,8 @@ end
 -- Who has gone is no reason to go on: leaving the loop by a return drops the stream, and that cancels the call.
 local function pass_on(stream, answer)
   if not begin(stream, "200") then return answer:cancel() end
-  for event in answer:events() do
-    if event.type == "text" and not stream:write_chunk(event.text, false) then return answer:cancel() end
+  for text in answer:deltas() do
+    if not stream:write_chunk(text, false) then return answer:cancel() end
   end
   local _, err = answer:result()
   stream:write_chunk(err and "\n(" .. tostring(err) .. ")\n" or "\n", true)

@@ -18,9 +18,7 @@ local function speak(self)
   local stream, err = grok:stream(SCENE .. TOPICS[self.topic])
   self.stream, self.words = stream, stream and "" or tostring(err)
   if not stream then return end
-  for event in stream:events() do
-    if event.type == "text" then self.words = self.words .. event.text end
-  end
+  for text in stream:deltas() do self.words = self.words .. text end
   local _, fault = stream:result()
   if fault then self.words = self.words .. " … (" .. fault.message .. ")" end
   self.stream = nil

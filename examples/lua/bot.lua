@@ -27,9 +27,7 @@ end
 -- Asks and shows the answer while it arrives.
 local function ask(conversation, input)
   local stream = must(conversation:stream(input))
-  for event in stream:events() do
-    if event.type == "text" then io.write(event.text) io.flush() end
-  end
+  for text in stream:deltas() do io.write(text) io.flush() end
   if stream:text() ~= "" then print() end
   return show_cost(must(stream:result()))
 end

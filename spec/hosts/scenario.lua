@@ -17,11 +17,22 @@ local function start(grok, i)
   return assert(grok:stream("Tell me about the number " .. i, options))
 end
 
+-- The first half by their events, the others by their deltas.
+local function texts_of(stream, i)
+  if i > STREAMS / 2 then return stream:deltas() end
+  local next_event = stream:events()
+  return function()
+    for event in next_event do
+      if event.type == "text" then return event.text end
+    end
+  end
+end
+
 local function read(stream, i)
   local parts = {}
-  for event in stream:events() do
-    if event.type == "text" then parts[#parts + 1] = event.text end
-    if i == CANCELLED and #parts > 0 then stream:cancel() end
+  for text in texts_of(stream, i) do
+    parts[#parts + 1] = text
+    if i == CANCELLED then stream:cancel() end
   end
   local response, err = stream:result()
   return { text = table.concat(parts), response = response, err = err }

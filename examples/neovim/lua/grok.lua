@@ -28,8 +28,8 @@ local function cancel_by(buffer, stream)
 end
 
 local function show(buffer, stream)
-  for event in stream:events() do
-    if event.type == "text" and api.nvim_buf_is_valid(buffer) then append(buffer, event.text) end
+  for text in stream:deltas() do
+    if api.nvim_buf_is_valid(buffer) then append(buffer, text) end
   end
   local answer, err = stream:result()
   if not api.nvim_buf_is_valid(buffer) then return end
