@@ -87,10 +87,12 @@ static void the_rest_goes_when_the_second_is_over(void) {
   net_call calls[CALLS];
   uint64_t begin = xai__poll_now();
   start_all(client, calls, false);
+  uint64_t started = xai__poll_now();
   run_by_descriptor(client, calls);
   CHECK(xai__poll_now() - begin >= 1000);
   for (int i = 0; i < CALLS - 2; i++) CHECK_INT(calls[i].attempt[0].queued_ms, 0);
-  for (int i = CALLS - 2; i < CALLS; i++) CHECK(calls[i].attempt[0].queued_ms >= 1000);
+  /* The second begins with the first call, a while before the last ones are in line. */
+  for (int i = CALLS - 2; i < CALLS; i++) CHECK(started + calls[i].attempt[0].queued_ms >= begin + 1000);
   xai_client_free(client);
   lb_stop(s);
 }
