@@ -36,9 +36,9 @@ run() {
     return 1
   fi
   export HOME=$home XDG_DATA_HOME=$home DISPLAY=:$display LIBGL_ALWAYS_SOFTWARE=1 SDL_AUDIODRIVER=dummy
-  if timeout 60 love "$lines" 2>&1 | tee "$home/lines.log" | grep "^said ..........." >/dev/null; then said=1; else cat "$home/lines.log"; fi
+  if timeout -k 5 60 love "$lines" 2>&1 | tee "$home/lines.log" | grep "^said ..........." >/dev/null; then said=1; else cat "$home/lines.log"; fi
   ((said)) || echo "FAILED  the lines of doc/hosts.md for LÖVE"
-  timeout 120 love spec/hosts/love | add "passed=$said failed=$((1 - said))" || status=$?
+  timeout -k 5 120 love spec/hosts/love | add "passed=$said failed=$((1 - said))" || status=$?
   kill "$screen" 2>/dev/null || true
   return $status
 }

@@ -14,7 +14,7 @@ export XDG_CONFIG_HOME=$home XDG_DATA_HOME=$home XDG_STATE_HOME=$home XDG_CACHE_
 # The lines of doc/hosts.md write into the buffer, which is then said.
 say='lua vim.wait(20000, function() return #vim.api.nvim_get_current_line() > 10 end) io.write(vim.api.nvim_get_current_line())'
 headless() {
-  timeout 60 nvim --headless -u NONE -i NONE -n -c "luafile $1" "${@:2}"
+  timeout -k 5 60 nvim --headless -u NONE -i NONE -n -c "luafile $1" "${@:2}"
 }
 try_lines() {
   headless "$1" -c "$say" -c 'qall!'
