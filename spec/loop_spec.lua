@@ -47,6 +47,30 @@ describe("xai.loop", function()
       assert.same({ 2, 4, 3, 1 }, order)
     end)
 
+    it("wakes those who wait for one thing in the order they came, also when the first, the last or one between has left",
+      function()
+        for _, leaver in ipairs { 1, 3, 5 } do
+          local subject, order = {}, {}
+          xai.run(function()
+            for i = 1, 5 do
+              xai.spawn(function()
+                local held = loop.wait(subject, function() return subject.open end, i == leaver and 1 or nil)
+                order[#order + 1] = held and i or -i
+              end)
+            end
+            xai.sleep(2)
+            loop.wake(subject) -- whoever looks in vain goes to the end of the line
+            xai.sleep(1)
+            subject.open = true
+            loop.wake(subject)
+          end)
+          local expected = { -leaver }
+          for i = 1, 5 do if i ~= leaver then expected[#expected + 1] = i end end
+          assert.same(expected, order)
+          assert.is_nil(subject.waiters)
+        end
+      end)
+
     it("serves several clients at once, blocking or not", function()
       local other = helper.client { { json = helper.response "other", wait = 30 } }
       local before = loop.now()

@@ -19,7 +19,7 @@ local unpack = table.unpack or unpack
 
 local open = setmetatable({}, { __mode = "v" }) -- clients, in the order they were opened; holes when collected
 local opened = 0
-local tasks = setmetatable({}, { __mode = "k" }) -- coroutine -> task
+local tasks = {}                                 -- coroutine -> task, while it lives
 local scheduler                                  -- nil outside run
 local sleepers = heap.new()                      -- of tasks
 local clock = { time = 0, real = core.now(), busy = 0 }
@@ -79,14 +79,35 @@ local function pop()
   local task = queue[queue.first]
   queue[queue.first] = nil
   queue.first = queue.first + 1
+  if queue.first > queue.last then queue.first, queue.last = 1, 0 end -- places are used again: the table never grows
   return task
 end
 
-local function unpark(task)
-  if task.subject then
-    task.subject.waiters[task] = nil
-    task.subject = nil
+-- Who waits for a subject stands in a ring, in the order they came; `subject.waiters` is the first. Where thousands
+-- wait, each for its own, there is nothing beside the tasks themselves for the collector to look at.
+local function join(subject, task)
+  local first = subject.waiters
+  task.subject = subject
+  if first then
+    task.before, task.after = first.before, first
+    first.before.after = task
+    first.before = task
+  else
+    task.before, task.after = task, task
+    subject.waiters = task
   end
+end
+
+local function leave(task)
+  local subject = task.subject
+  if not subject then return end
+  task.before.after, task.after.before = task.after, task.before
+  if subject.waiters == task then subject.waiters = task.after ~= task and task.after or nil end
+  task.subject, task.before, task.after = false, false, false
+end
+
+local function unpark(task)
+  leave(task)
   if task.sleeper then
     heap.remove(sleepers, task.sleeper)
     task.sleeper = nil
@@ -97,12 +118,7 @@ end
 
 local function park(task, subject, due)
   task.parked = true
-  if subject then
-    task.subject = subject
-    subject.waiters = subject.waiters or {}
-    task.scheduler.serial = task.scheduler.serial + 1
-    subject.waiters[task] = task.scheduler.serial
-  end
+  if subject then join(subject, task) end
   if due then task.sleeper = heap.add(sleepers, due, task) end
   coroutine.yield()
 end
@@ -110,14 +126,7 @@ end
 --- Something happened to a subject: whoever waits for it looks again, in the order they came.
 local function wake(subject)
   if hosted then hosted.host.wake(subject) end
-  local waiters = subject.waiters
-  local first = waiters and next(waiters)
-  if not first then return end
-  if not next(waiters, first) then return unpark(first) end
-  local list = {}
-  for task in pairs(waiters) do list[#list + 1] = task end
-  table.sort(list, function(a, b) return subject.waiters[a] < subject.waiters[b] end)
-  for _, task in ipairs(list) do unpark(task) end
+  while subject.waiters do unpark(subject.waiters) end
 end
 
 local function wake_sleepers(time)
@@ -131,6 +140,24 @@ local function keep(task, ok, ...)
     task.failed = true
     task.fault = ...
     task.traceback = debug.traceback(task.thread)
+    table.insert(task.scheduler.failures, task)
+  end
+end
+
+local function forget(task)
+  task.done = true
+  tasks[task.thread] = nil
+end
+
+-- After it was resumed: it has come to its end, or it yielded.
+local function resumed(task, ...)
+  if coroutine.status(task.thread) == "dead" then
+    keep(task, ...)
+    forget(task)
+    task.scheduler.live[task] = nil
+    wake(task)
+  elseif not task.parked then -- it yielded by itself: others first
+    push(task)
   end
 end
 
@@ -138,17 +165,9 @@ local function resume(task)
   local arguments = task.arguments
   task.arguments = nil
   if arguments then
-    keep(task, coroutine.resume(task.thread, unpack(arguments, 1, arguments.n)))
+    resumed(task, coroutine.resume(task.thread, unpack(arguments, 1, arguments.n)))
   else
-    keep(task, coroutine.resume(task.thread))
-  end
-  if coroutine.status(task.thread) == "dead" then
-    task.done = true
-    task.scheduler.live[task] = nil
-    if task.failed then table.insert(task.scheduler.failures, task) end
-    wake(task)
-  elseif not task.parked then -- it yielded by itself: others first
-    push(task)
+    resumed(task, coroutine.resume(task.thread))
   end
 end
 
@@ -232,42 +251,49 @@ local function attend(client)
   if hosted then hosted:watch(client) end
 end
 
--- The calls in flight over real connections, and the next moment that anything is due which they do not see to
--- themselves.
+-- The next moment that anything is due which the calls in flight over real connections do not see to themselves; and
+-- how many clients have such calls, with one of these clients.
 local function outlook(limit)
   local due = earlier(limit, sleepers[1] and sleepers[1].due)
-  local busy = {}
+  local count, one = 0, nil
   for i = 1, opened do
     local client = open[i]
     if client and client:busy() then
       local seconds = client.virtual and client:due()
       due = earlier(due, seconds and now() + seconds)
-      if not client.virtual then busy[#busy + 1] = client end
+      if not client.virtual then count, one = count + 1, client end
     end
   end
-  return busy, due
+  return due, count, one
 end
 
-local function wait_for(busy, seconds)
-  if interrupt then seconds = math.min(seconds, GLANCE) end
-  if #busy == 1 then return busy[1]:crank(seconds) end
-  local handles = {}
+local function wait_for_several(seconds)
+  local busy, handles = {}, {}
+  for i = 1, opened do
+    local client = open[i]
+    if client and not client.virtual and client:busy() then busy[#busy + 1] = client end
+  end
   for i, client in ipairs(busy) do handles[i] = client.handle end
   core.wait(handles, seconds)
   for _, client in ipairs(busy) do client:crank(0) end
 end
 
+local function wait_for(count, one, seconds)
+  if interrupt then seconds = math.min(seconds, GLANCE) end
+  if count == 1 then one:crank(seconds) else wait_for_several(seconds) end
+end
+
 -- Nothing is ready: wait, or jump to the next moment. False when nothing will ever happen.
 local function idle(limit)
-  local busy, due = outlook(limit)
+  local due, count, one = outlook(limit)
   if not due then
-    if not busy[1] then return false end
-    wait_for(busy, LONGEST)
+    if count == 0 then return false end
+    wait_for(count, one, LONGEST)
     return true
   end
   local time = now()
   if not is_virtual() then
-    wait_for(busy, math.min(LONGEST, math.max(0, due - time)))
+    wait_for(count, one, math.min(LONGEST, math.max(0, due - time)))
   elseif due > time then
     clock.time = math.max(due, time + 0.001)
     clock.stuck = 0
@@ -392,7 +418,9 @@ local function start(fn, ...)
     arguments = { n = select("#", ...), ... },
     parked = false,  -- waits for its subject or its time
     sleeper = nil,   -- its entry among those who wait for their time
-    subject = nil,   -- what it waits for
+    subject = false, -- what it waits for ...
+    before = false,  -- ... and its neighbours among those who do
+    after = false,
     waiters = nil,   -- who waits for it
     done = false,
     waited = false,  -- somebody takes its results or its error
@@ -428,8 +456,9 @@ end
 local function abandon(self)
   for task in pairs(self.live) do
     if task.sleeper then heap.remove(sleepers, task.sleeper) end
-    task.done, task.failed, task.fault, task.traceback = true, true, "xai.run ended before this task", ""
-    if task.subject then task.subject.waiters[task] = nil end
+    forget(task)
+    leave(task)
+    task.failed, task.fault, task.traceback = true, "xai.run ended before this task", ""
     if coroutine.close and coroutine.status(task.thread) == "suspended" then coroutine.close(task.thread) end
   end
 end
@@ -456,7 +485,7 @@ local function run(fn, ...)
   if type(fn) ~= "function" then error("xai.run: a function is needed, not a " .. type(fn), 2) end
   if host_around() then return hosted:run(fn, ...) end
   if scheduler then return fn(...) end
-  local self = { ready = { first = 1, last = 0 }, live = {}, failures = {}, serial = 0 }
+  local self = { ready = { first = 1, last = 0 }, live = {}, failures = {} }
   scheduler = self
   local ok, outcome = pcall(drive, self, fn, ...)
   abandon(self)
