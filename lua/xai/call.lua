@@ -14,7 +14,7 @@ local responses = require "xai.response"
 
 -- How many events of a stream wait here while its reader is busy elsewhere; more stay on the network.
 local QUEUE_LIMIT = 256
-local none = {} -- the series before the first event, and the queue that nobody waits for
+local none = {} -- the series before the first event, and the queue before the first that came by itself
 local nothing = { form = "events", count = 0, at = 0, stop = 0, last = 0 } -- a lot where there is none, used up
 
 --- @class xai.Call
@@ -62,6 +62,7 @@ local function hold(self, on)
 end
 
 local function enqueue(self, event)
+  if self.queue == none then self.queue = {} end
   self.queue[self.last + 1] = event
   self.last = self.last + 1
   local may_hold = self.ends_wanted == 0 and not self.announced and self.link:may_hold()
@@ -502,7 +503,7 @@ end
 local function new(link, id, call)
   call.link, call.id = link, id
   if call.keep then -- what is looked at with each event
-    call.queue, call.first, call.last, call.series = {}, 1, 0, none
+    call.queue, call.first, call.last, call.series = none, 1, 0, none
     call.lot, call.packed, call.ready, call.done = nothing, false, false, false
   end
   return setmetatable(call, mt)

@@ -48,10 +48,14 @@ local function lazy(event, key)
   return series.shared[key]
 end
 
+local recent = setmetatable({}, { __mode = "v" }) -- name -> a series: thousands of streams are at the same place
+
 --- What events with this place and name have in common.
 --- @return table series  place, name, type; shared: what an event shows of it; block: that has the JSON; plain: the
 ---   same series without a block
 local function series_of(place, name)
+  local known = recent[name]
+  if known and known.place == place then return known end
   local indices = math.floor(place / KINDS)
   local series = {
     place = place,
@@ -63,6 +67,7 @@ local function series_of(place, name)
     __index = lazy,
   }
   series.plain = series
+  recent[name] = series
   return series
 end
 

@@ -117,17 +117,24 @@ mt.__close = Stream.cancel
 
 -- A stream that nobody holds any more is cancelled by the collector. Tables have no finaliser on LuaJIT, so
 -- there a proxy has it. It must not hold the call itself: a client that goes in the same cycle would come
--- back to life with its core already closed. While the client lives it holds the call.
+-- back to life with its core already closed. While the client lives it holds the call. All guards share what they
+-- can, for the collector goes over each table of each open stream.
+local guarded = setmetatable({}, { __mode = "kv" }) -- guard -> call
+
+local function cancel(guard)
+  local call = guarded[guard]
+  if call then pcall(call.cancel, call) end
+end
+
+local newproxy = rawget(_G, "newproxy")
+local guard_mt = { __gc = cancel }
+local template = newproxy and newproxy(true)
+if template then getmetatable(template).__gc = cancel end
+
 local function guard(call)
-  local weak = setmetatable({ call }, { __mode = "v" })
-  local function cancel()
-    if weak[1] then pcall(weak[1].cancel, weak[1]) end
-  end
-  local newproxy = rawget(_G, "newproxy")
-  if not newproxy then return setmetatable({}, { __gc = cancel }) end
-  local proxy = newproxy(true)
-  getmetatable(proxy).__gc = cancel
-  return proxy
+  local new_guard = template and newproxy(template) or setmetatable({}, guard_mt)
+  guarded[new_guard] = call
+  return new_guard
 end
 
 --- @param call xai.Call  owned: cancelled together with the stream
