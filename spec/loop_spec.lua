@@ -47,7 +47,7 @@ describe("xai.loop", function()
       assert.same({ 2, 4, 3, 1 }, order)
     end)
 
-    it("wakes those who wait for one thing in the order they came, also when the first, the last or one between has left",
+    it("wakes who waits for one thing in the order they came, also when the first, the last or one between has left",
       function()
         for _, leaver in ipairs { 1, 3, 5 } do
           local subject, order = {}, {}
