@@ -107,6 +107,7 @@ struct net {
   bool http2;           /* asked for; a server may still speak 1.1 only */
   bool require_staple;
   bool queueing; /* connections are limited, so an exchange may have to wait for one */
+  bool unnamed;  /* a name was not found: the next one is asked for afresh        */
   bool news;     /* a sink was told something in this step                  */
   size_t told;   /* ... and how many bytes of bodies                        */
   bool doomed;   /* an active exchange has its code set and must be ended   */

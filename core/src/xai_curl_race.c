@@ -10,6 +10,7 @@
 #define MOST_ASKED 256u
 
 static bool pass(net_exchange *x, race_stage stage) {
+  curl_easy_setopt(x->easy, CURLOPT_DNS_CACHE_TIMEOUT, XAI_CURL_IDLE_SECONDS); /* asked for afresh or not */
   curl_multi_remove_handle(x->owner->multi, x->easy);
   x->stage = stage;
   x->linked = x->connected = false;

@@ -77,7 +77,6 @@ static bool set_network(CURL *easy, const net *self) {
   MAY(CURLOPT_TCP_KEEPIDLE, 30L);
   MAY(CURLOPT_TCP_KEEPINTVL, 15L);
   MAY(CURLOPT_HAPPY_EYEBALLS_TIMEOUT_MS, HAPPY_EYEBALLS_MS);
-  MAY(CURLOPT_DNS_CACHE_TIMEOUT, XAI_CURL_IDLE_SECONDS);
   MAY(CURLOPT_MAXAGE_CONN, XAI_CURL_IDLE_SECONDS);
 #if LIBCURL_VERSION_NUM >= 0x075000
   MAY(CURLOPT_MAXLIFETIME_CONN, LIFETIME_SECONDS);
@@ -218,6 +217,11 @@ static long buffer_size(const net_exchange *x) {
   return is_shared || x->owner->active_count < MANY_STREAMS ? 16384 : 2048;
 }
 
+/* Since 8.16 libcurl also remembers for half that time that a name does not exist, which may be passing (F01). */
+static long names_seconds(const net_exchange *x) {
+  return x->owner->unnamed ? 0L : XAI_CURL_IDLE_SECONDS;
+}
+
 bool xai__curl_set_request(net_exchange *x) {
   CURL *easy = x->easy;
   bool ok = x->wire != NULL || build_headers(x);
@@ -225,6 +229,7 @@ bool xai__curl_set_request(net_exchange *x) {
   MUST(CURLOPT_CONNECT_ONLY, x->wire != NULL ? 1L : 0L);
   MUST(CURLOPT_HTTPHEADER, x->headers);
   MUST(CURLOPT_CONNECTTIMEOUT_MS, connect_limit(x->request));
+  MAY(CURLOPT_DNS_CACHE_TIMEOUT, names_seconds(x));
   MAY(CURLOPT_BUFFERSIZE, buffer_size(x));
   /* Before 7.80 nothing would tell of a repeat without a body to rewind. */
   bool hidden = !XAI_CURL_TELLS_READY && x->request->body.len == 0 && !xai__curl_may_repeat(x);

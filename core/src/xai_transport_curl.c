@@ -26,6 +26,7 @@
 #define TOLD_ENOUGH 65536u
 #define SPARE_MAX 64 /* easy handles kept for reuse, some 6 KiB each     */
 #define IDLE_CONNECTIONS 256L
+#define RESOLVERS 256L
 
 /* ---- small helpers ---- */
 
@@ -264,9 +265,17 @@ static int on_timer(CURLM *multi, long wait_ms, void *user) {
   return 0;
 }
 
+/* Options by their numbers, for the library may be younger than the headers that we were built with; an older one
+ * refuses them, and does not need them. Since 8.20 its resolvers are a few threads of the multi handle's, which a dead
+ * server of names can hold all at once, and whose end it waits for (F02, F03). */
+#define RESOLVE_THREADS_MAX ((CURLMoption)20)
+#define MULTI_QUICK_EXIT ((CURLMoption)21)
+
 static bool make_multi(net *self) {
   self->multi = curl_multi_init();
   if (self->multi == NULL) return false;
+  curl_multi_setopt(self->multi, RESOLVE_THREADS_MAX, RESOLVERS);
+  curl_multi_setopt(self->multi, MULTI_QUICK_EXIT, 1L);
   curl_multi_setopt(self->multi, CURLMOPT_MAX_HOST_CONNECTIONS, self->most);
   curl_multi_setopt(self->multi, CURLMOPT_MAXCONNECTS, self->most != 0 ? self->most : IDLE_CONNECTIONS);
   curl_multi_setopt(self->multi, CURLMOPT_PIPELINING,
@@ -421,7 +430,13 @@ static void finish_connecting(net_exchange *x, CURLcode result) {
   xai__wire_connected(wire, fd, &end);
 }
 
+static void note_name(net *self, const net_exchange *x, CURLcode result) {
+  if (result == CURLE_COULDNT_RESOLVE_HOST || result == CURLE_COULDNT_RESOLVE_PROXY) self->unnamed = true;
+  else if (xai__curl_has_time(x, CURLINFO_NAMELOOKUP_TIME_T)) self->unnamed = false;
+}
+
 static void finish(net *self, net_exchange *x, CURLcode result) {
+  note_name(self, x, result);
   if (x->wire != NULL) {
     finish_connecting(x, result);
     return;

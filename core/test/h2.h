@@ -6,6 +6,8 @@
 #ifndef H2_H
 #define H2_H
 
+#include <netinet/tcp.h>
+
 #include "tls.h"
 
 enum { H2_DATA = 0, H2_HEADERS = 1, H2_RST_STREAM = 3, H2_SETTINGS = 4, H2_PING = 6, H2_GOAWAY = 7 };
@@ -138,6 +140,8 @@ typedef struct h2_server {
 
 static inline void h2_serve(lb_server *s, int fd, size_t index) {
   h2_server *self = s->user;
+  int at_once = 1; /* or what was sent before a reset may never leave */
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof at_once);
   h2_peer p = {.server = s, .ssl = tls_accept(&self->tls, fd), .told = self->told};
   if (p.ssl == NULL) return;
   if (h2_begin(&p, self->window)) self->play(&p, index);

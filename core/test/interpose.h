@@ -22,7 +22,8 @@ static _Atomic long long skew_awake, skew_asleep, skew_wall;
 INSTEAD int clock_gettime(clockid_t clock, struct timespec *now) {
   long result = syscall(SYS_clock_gettime, clock, now);
   long long ahead = 0;
-  if (clock == CLOCK_MONOTONIC) ahead = skew_awake;
+  if (clock == CLOCK_MONOTONIC || clock == CLOCK_MONOTONIC_RAW)
+    ahead = skew_awake; /* either may be libcurl's */
   if (clock == CLOCK_BOOTTIME) ahead = skew_awake + skew_asleep;
   now->tv_sec += (time_t)(ahead / 1000);
   return (int)result;
@@ -87,9 +88,10 @@ static inline long resolver_asked(void) {
   return asked;
 }
 
-static inline void resolver_wait(const char *name) {
+/* A question for each family, as libcurl 8.20 asks them, is one question. */
+static inline void resolver_wait(const char *name, bool first) {
   pthread_mutex_lock(&the_resolver.lock);
-  the_resolver.asked++;
+  the_resolver.asked += first;
   the_resolver.hanging++;
   while (the_resolver.hangs != NULL && strcmp(the_resolver.hangs, name) == 0)
     pthread_cond_wait(&the_resolver.changed, &the_resolver.lock);
@@ -118,7 +120,7 @@ static inline struct addrinfo *resolver_one(const char *text, const char *servic
 
 INSTEAD int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
                         struct addrinfo **out) {
-  resolver_wait(name);
+  resolver_wait(name, hints == NULL || hints->ai_family != AF_INET6);
   pthread_mutex_lock(&the_resolver.lock);
   struct addrinfo **last = out;
   *out = NULL;

@@ -119,6 +119,31 @@ static void F03_a_slow_resolver_holds_up_its_own_name_alone(void) {
   lb_stop(s);
 }
 
+/* Nor do many calls to it, each of which may hold a thread of libcurl's. */
+static void F03_many_calls_to_a_slow_name(void) {
+  if (!leaves_resolvers_behind()) return;
+  enum { N = 40 };
+  static call slow[N], other;
+  lb_server *s = lb_start(answering, 1);
+  resolver_hangs("slow.test.invalid");
+  resolve_to("127.0.0.1");
+  xai_transport *t = open_plain();
+  for (int i = 0; i < N; i++) {
+    slow[i] = call_with(60000, 60000, 65536, 65536);
+    snprintf(slow[i].url, sizeof slow[i].url, "http://slow.test.invalid:%d/", s->port + i);
+    start_url(t, &slow[i], "POST", xai_str_of("{}"));
+  }
+  other = call_with(10000, 10000, 65536, 65536);
+  snprintf(other.url, sizeof other.url, "http://" NAME ":%d/", s->port);
+  start_url(t, &other, "POST", xai_str_of("{}"));
+  run(t, &other.answer);
+  CHECK_INT(other.answer.end.code, XAI_OK);
+  for (int i = 0; i < N; i++) CHECK_INT(slow[i].answer.dones, 0);
+  t->ops->free(t);
+  resolver_hangs(NULL);
+  lb_stop(s);
+}
+
 /* ---- addresses */
 
 /* Nineteen addresses where nobody answers before the one where somebody does. */
@@ -377,6 +402,7 @@ int main(void) {
   RUN(F01_and_then_it_does);
   RUN(F02_a_resolver_that_answers_nothing);
   RUN(F03_a_slow_resolver_holds_up_its_own_name_alone);
+  RUN(F03_many_calls_to_a_slow_name);
   RUN(F04_the_live_one_among_twenty_addresses);
   RUN(F04_races_that_are_not_won);
   RUN(F05_packets_of_ipv6_vanish);
