@@ -8,6 +8,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "xai_pattern.h"
 
 /* The whole file, to be freed, or NULL when it is not there. */
 static inline char *shared_file(const char *path, size_t *len) {
@@ -28,6 +31,11 @@ static inline char *shared_file(const char *path, size_t *len) {
   }
   fclose(file);
   return bytes;
+}
+
+/* Why a schema does not compile: for want of PCRE2 alone? */
+static inline bool needs_pcre2(const char *problem) {
+  return !XAI_PCRE2 && strstr(problem, "is for PCRE2 to match") != NULL;
 }
 
 #endif

@@ -4,6 +4,7 @@
  * Schemas and texts are written with ' for ". A caret stands under the byte with which a text is dead.
  */
 #include "check.h"
+#include "xai_pattern.h"
 
 /* ---- helpers ---- */
 
@@ -508,7 +509,7 @@ static void F85_looks_at_each_byte_with_few_schemas_or_none(void) {
             XAI_ERR_STEPS);
 }
 
-/* A pattern that explodes decides nothing early. */
+/* A pattern that explodes decides nothing early. Without PCRE2 none does, and the key is dead at its end. */
 static void leaves_what_it_cannot_know(void) {
   xai_schema_options options = XAI_SCHEMA_OPTIONS_INIT;
   options.match_limit = 1000;
@@ -516,9 +517,9 @@ static void leaves_what_it_cannot_know(void) {
   xai_schema *schema = xai_schema_compile(NULL, t.at, t.len, &options, NULL);
   xai_check *check = xai_check_new(NULL, schema, false);
   t = quoted("{'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab':1}");
-  CHECK_INT(xai_check_feed(check, t.at, t.len), XAI_OK);
-  CHECK_INT(xai_check_finish(check), XAI_ERR_STEPS);
-  CHECK_INT(xai_check_text(check, t.at, t.len, NULL), XAI_ERR_STEPS);
+  CHECK_INT(xai_check_feed(check, t.at, t.len), XAI_PCRE2 ? XAI_OK : XAI_ERR_INVALID);
+  CHECK_INT(xai_check_finish(check), XAI_PCRE2 ? XAI_ERR_STEPS : XAI_ERR_INVALID);
+  CHECK_INT(xai_check_text(check, t.at, t.len, NULL), XAI_PCRE2 ? XAI_ERR_STEPS : XAI_ERR_INVALID);
   xai_check_free(check);
   xai_schema_free(schema);
 }

@@ -109,9 +109,10 @@ static void run_group(const char *path, const xai_json *group, run *r) {
   options.assert_content = strstr(path, "optional/content") != NULL;
   xai_str text;
   xai_json_writer *writer = text_of(xai_json_get(group, "schema"), &text);
-  xai_schema *schema = xai_schema_compile(NULL, text.ptr, text.len, &options, NULL);
+  xai_error err;
+  xai_schema *schema = xai_schema_compile(NULL, text.ptr, text.len, &options, &err);
   xai_check *check = xai_check_new(NULL, schema, false);
-  CHECK(check != NULL);
+  CHECK(check != NULL || needs_pcre2(err.message));
   const xai_json *tests = xai_json_get(group, "tests");
   for (const xai_json *t = xai_json_first(tests); t != NULL && check != NULL; t = xai_json_next(t))
     run_test(path, check, t, &r->t);
