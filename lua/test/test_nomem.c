@@ -27,11 +27,12 @@
 
 enum { GOOD = 0, BAD = 1, HANG_SECONDS = 60 };
 
-/* LuaJIT itself, without any module, loses the array part of a table whose growth meets a lack of memory. */
+/* LuaJIT itself, without any module, loses the array part of a table whose growth meets a lack of memory, and writes
+ * past the end of a stack that cannot grow for that reason: so it has room beforehand. */
 #ifdef LUA_JITLIBNAME
-enum { SLACK = 256 };
+enum { SLACK = 256, STACK = 1000 };
 #else
-enum { SLACK = 0 };
+enum { SLACK = 0, STACK = 0 };
 #endif
 
 typedef struct tally {
@@ -132,6 +133,7 @@ static int arm(lua_State *L) {
   /* A finalizer that cannot be called for want of memory is never called again: Lua's own rule, so here the
    * collector runs finalizers only where a script asks for it. */
   lua_gc(L, LUA_GCSTOP, 0);
+  luaL_checkstack(L, STACK, "the script");
   self->armed = lua_isboolean(L, 1);
   return 0;
 }
