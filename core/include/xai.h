@@ -838,6 +838,9 @@ XAI_API xai_code xai_call_next(xai_client *client, xai_call_id call, xai_event *
 /* A header of the last answer of the call that END was just delivered for; name in any case. Empty when
  * absent, with stars where it spells the key. Borrowed like the event. */
 XAI_API xai_str xai_result_header(const xai_client *client, const char *name);
+/* The same of several at once, for less: values[i] becomes the header names[i]. */
+XAI_API void xai_result_headers(const xai_client *client, const char *const *names, size_t count,
+                                xai_str *values);
 
 /* ---------------------------------------------------------------- the scripted transport */
 

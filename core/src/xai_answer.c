@@ -58,18 +58,38 @@ void xai__answer_reset(xai_answer *answer) {
 
 /* ---- headers */
 
-xai_str xai__answer_find(const xai_answer *answer, const char *name) {
+static char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
+/* The first header of a name is the one that counts. */
+static void find_name(xai_str name, xai_str value, const char *const *names, size_t count, xai_str *values) {
+  char first = name.len > 0 ? lower(name.ptr[0]) : '\0';
+  for (size_t i = 0; i < count; i++) {
+    if (lower(names[i][0]) == first && values[i].ptr == NULL && xai__str_eq_nocase(name, names[i]))
+      values[i] = value;
+  }
+}
+
+void xai__answer_find_all(const xai_answer *answer, const char *const *names, size_t count, xai_str *values) {
+  for (size_t i = 0; i < count; i++) values[i] = (xai_str){NULL, 0};
   const char *at = answer->headers.ptr;
   const char *stop = at ? at + answer->headers.len : NULL;
-  size_t len = strlen(name);
   while (at != stop) {
     const char *line_end = memchr(at, '\n', (size_t)(stop - at));
     const char *colon = memchr(at, ':', (size_t)(line_end - at));
-    if ((size_t)(colon - at) == len && xai__str_eq_nocase((xai_str){at, len}, name))
-      return (xai_str){colon + 2, (size_t)(line_end - colon - 2)};
+    find_name((xai_str){at, (size_t)(colon - at)}, (xai_str){colon + 2, (size_t)(line_end - colon - 2)},
+              names, count, values);
     at = line_end + 1;
   }
-  return xai_str_of("");
+  for (size_t i = 0; i < count; i++)
+    if (values[i].ptr == NULL) values[i] = xai_str_of("");
+}
+
+xai_str xai__answer_find(const xai_answer *answer, const char *name) {
+  xai_str value;
+  xai__answer_find_all(answer, &name, 1, &value);
+  return value;
 }
 
 void xai__answer_status(xai_answer *answer, int status) {

@@ -88,6 +88,8 @@ void xai__answer_rest(xai_answer *answer);
 
 /* A header of the answer, name in any case; empty when absent. */
 xai_str xai__answer_find(const xai_answer *answer, const char *name);
+/* Of several; `values` is filled. */
+void xai__answer_find_all(const xai_answer *answer, const char *const *names, size_t count, xai_str *values);
 const xai_json *xai__answer_response(const xai_answer *answer);
 xai_str xai__answer_text(const xai_answer *answer);
 bool xai__answer_output_seen(const xai_answer *answer);

@@ -433,14 +433,29 @@ xai_code xai_call_next(xai_client *client, xai_call_id id, xai_event *event) {
   return code;
 }
 
-xai_str xai_result_header(const xai_client *client, const char *name) {
-  if (client->spent == NULL || name == NULL) return xai_str_of("");
+/* A header is no content: it holds no key, whoever put it there. The texts are the answer's own. */
+static void redact_headers(const xai_call *call, const xai_str *values, size_t count) {
+  size_t known = 0;
+  for (size_t i = 0; i < count; i++) known += values[i].len;
+  if (known == 0) return;
+  xai_redactor redactor;
+  xai__redactor_init(&redactor, xai__key_secret(xai__call_authorization(call)));
+  for (size_t i = 0; i < count; i++)
+    xai__redactor_apply(&redactor, (char *)(uintptr_t)values[i].ptr, values[i].len);
+  xai__redactor_deinit(&redactor);
+}
+
+void xai_result_headers(const xai_client *client, const char *const *names, size_t count, xai_str *values) {
+  for (size_t i = 0; i < count; i++) values[i] = xai_str_of("");
+  if (client->spent == NULL) return;
   const xai_call *call = client->spent->call;
-  xai_str value = xai__answer_find(&call->answer, name);
-  /* A header is no content: it holds no key, whoever put it there. The text is the answer's own. */
-  if (value.len > 0)
-    xai__redact_secret((char *)(uintptr_t)value.ptr, value.len,
-                       xai__key_secret(xai__call_authorization(call)));
+  xai__answer_find_all(&call->answer, names, count, values);
+  redact_headers(call, values, count);
+}
+
+xai_str xai_result_header(const xai_client *client, const char *name) {
+  xai_str value = xai_str_of("");
+  if (name != NULL) xai_result_headers(client, &name, 1, &value);
   return value;
 }
 

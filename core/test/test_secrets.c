@@ -399,9 +399,13 @@ static void see_result(seen *s, xai_client *client, const xai_result *result) {
   see(s, result->body);
   see(s, xai_str_of("\n"));
   see(s, result->content_type);
+  xai_str values[sizeof headers / sizeof *headers];
+  xai_result_headers(client, headers, sizeof headers / sizeof *headers, values);
   for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
     see(s, xai_str_of("\n"));
-    see(s, xai_result_header(client, headers[i]));
+    see(s, values[i]);
+    xai_str value = xai_result_header(client, headers[i]);
+    CHECK(value.len == values[i].len && memcmp(value.ptr, values[i].ptr, value.len) == 0);
   }
   for (size_t i = 0; i < result->attempt_count; i++) see(s, xai_str_of(result->attempts[i].request_id));
   char *response = wire_json(result->response);

@@ -175,10 +175,8 @@ static void fill(told *self, const xai_result *result, const xai_str *headers) {
 static void push_told(lua_State *L, int ctx, const xai_client *client, const xai_result *result) {
   xai_str headers[KEPT];
   size_t size = sizeof(told) + result->attempt_count * sizeof(xai_attempt) + result->content_type.len;
-  for (int i = 0; i < KEPT; i++) {
-    headers[i] = xai_result_header(client, kept_headers[i]);
-    size += headers[i].len;
-  }
+  xai_result_headers(client, kept_headers, KEPT, headers);
+  for (int i = 0; i < KEPT; i++) size += headers[i].len;
   fill(lxai_newuserdata(L, size), result, headers); /* told */
   lxai_set_type(L, ctx, LXAI_TOLD_MT);
 }
