@@ -51,12 +51,12 @@ local function route(self, id, kind, text, name, raw, output_index, content_inde
   end
 end
 
+-- Gives the next event there is to its call.
 local function next_event(self)
   self.inside = true
   local id, kind, text, name, raw, output_index, content_index = self.handle:next()
   self.inside = false
-  -- It is said once: remembered before anything may be raised.
-  if kind == "ready" and self.calls[id] then self.calls[id].ready = true end
+  if kind == "ready" and self.calls[id] then self.calls[id].ready = true end -- at once: it is said once
   if self.dropped[1] then drop(self) end
   if not id then return false end
   route(self, id, kind, text, name, raw, output_index, content_index)
@@ -114,8 +114,12 @@ end
 --- @return boolean took
 function Link:take()
   if not self.handle then return false end
-  local took = next_event(self)
-  if not took and self.virtual then
+  if next_event(self) then
+    if self.log then self:tell_log() end
+    return true
+  end
+  local took = false
+  if self.virtual then
     self.sim_due = self.sim and self.sim:pump(self.handle) or nil
     self:crank(0)
     took = self.handle ~= nil and next_event(self)
@@ -168,7 +172,9 @@ end
 --- Move bytes; wait at most that long for some.
 function Link:crank(seconds)
   self.inside = true
-  local ok, err = leave(self, self.handle:step(seconds))
+  local ok, err = self.handle:step(seconds)
+  self.inside = false
+  if self.dropped[1] then drop(self) end
   if self.carried then hand_out(self) end
   if self.log then self:tell_log() end
   return ok, err
@@ -202,8 +208,12 @@ end
 local function start(self, request, body, model)
   if self.virtual then loop.follow(self) end
   self.inside = true
-  if request.body or not body then return leave(self, self.handle:start(request)) end
-  return leave(self, self.handle:post(request.path, request.reply, request.stream, body, model))
+  local id, err
+  if request.body or not body then id, err = self.handle:start(request)
+  else id, err = self.handle:post(request.path, request.reply, request.stream, body, model) end
+  self.inside = false
+  if self.dropped[1] then drop(self) end
+  return id, err
 end
 
 -- All places are taken, some perhaps by streams that were dropped: their finalisers cancel them, and their ends

@@ -74,8 +74,8 @@ local function push(task)
 end
 
 local function pop()
-  local queue = scheduler and scheduler.ready
-  if not queue or queue.first > queue.last then return nil end
+  local queue = scheduler.ready
+  if queue.first > queue.last then return nil end
   local task = queue[queue.first]
   queue[queue.first] = nil
   queue.first = queue.first + 1
@@ -311,9 +311,8 @@ local function move_bytes()
   end
 end
 
-local function turn(limit)
-  if interrupt then interrupt() end
-  if sleepers[1] then wake_sleepers(now()) end
+-- The turn of a task, if one is ready and the network has had its own.
+local function run_task()
   local task = clock.busy < BUSY and pop()
   if task then
     clock.busy = clock.busy + 1
@@ -322,6 +321,13 @@ local function turn(limit)
   end
   if clock.busy >= BUSY then move_bytes() end
   clock.busy = 0
+  return false
+end
+
+local function turn(limit)
+  if interrupt then interrupt() end
+  if sleepers[1] then wake_sleepers(now()) end
+  if scheduler and run_task() then return true end
   if take_events() then
     clock.stuck = 0
     return true
@@ -360,7 +366,7 @@ local function wait(subject, check, timeout)
   local limit = timeout and now() + timeout
   while not check(subject) do
     if limit and now() >= limit then return false end
-    local task = current_task()
+    local task = scheduler and current_task()
     if task then
       park(task, subject, limit)
     elseif not turn(limit) then
