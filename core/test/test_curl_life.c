@@ -446,8 +446,8 @@ static void an_alarm_wakes_descriptor_and_step(void) {
   xai_transport *t = open_plain();
   int fd = t->ops->fd(t);
   CHECK_INT(t->ops->timeout(t, 0), -1);
-  t->ops->alarm(t, 1000030, 1000000); /* on a clock of the client's own */
   uint64_t from = xai__poll_now();
+  t->ops->alarm(t, 1000030, 1000000); /* on a clock of the client's own */
   CHECK(fd < 0 || !readable(fd, 0));
   step(t, 5000);
   CHECK(xai__poll_now() - from >= 29);
