@@ -179,8 +179,9 @@ local parts = { ([[
  *   cc -std=c11 -DXAI_PCRE2=1 main.c xai.c -lcurl -lpcre2-8
  *   cc -std=c11 -DXAI_LAZY_CURL main.c xai.c            the first client loads libcurl, or says that there is none
  *
- * Of the patterns in JSON Schemas PCRE2 matches all. Without it those that look ahead or behind, refer back to a group
- * or name a property of Unicode, "\p{...}", are an error of xai_schema_compile that says so.
+ * Of the patterns in JSON Schemas PCRE2 matches all. Without it those that look ahead elsewhere than at their start,
+ * "^(?=...)", or behind, refer back to a group or name a property of Unicode, "\p{...}", are an error of
+ * xai_schema_compile that says so.
  */
 #ifndef XAI_PCRE2
 #define XAI_PCRE2 0

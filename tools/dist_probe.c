@@ -10,7 +10,7 @@
 #include "xai.h"
 
 static const char mail[] = "{\"pattern\":\"^[^@\\\\s]+@([a-z]+\\\\.)+[a-z]{2,}$\"}";
-static const char ahead[] = "{\"pattern\":\"^(?=.*[0-9])\"}";
+static const char ahead[] = "{\"pattern\":\"^a(?=.*[0-9])\"}";
 
 static xai_code verdict(const xai_mem *mem, const char *schema_text, const char *value, xai_error *err) {
   xai_schema *schema = xai_schema_compile(mem, schema_text, strlen(schema_text), NULL, err);

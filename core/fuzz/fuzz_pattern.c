@@ -4,6 +4,8 @@
  * The expression, a NUL byte, the text.
  */
 #include "fuzz.h"
+#include "xai_dfa.h"
+#include "xai_linear.h"
 #include "xai_nfa.h"
 #include "xai_pattern_simple.h"
 #include "xai_pattern_write.h"
@@ -31,6 +33,34 @@ static void compare(xai_str source, xai_str text, bool found) {
   need(xai__simple_match(&simple, text.ptr, text.len) == found);
 }
 
+/* And its table, if it has one. */
+static void compare_table(const xai_mem *mem, const xai_nfa *nfa, xai_str text, bool found) {
+  xai_dfa *dfa;
+  if (xai__dfa_new(mem, nfa, &dfa) != XAI_OK || dfa == NULL) return;
+  xai_dfa_verdict verdict = xai__dfa_match(dfa, text);
+  need(verdict == XAI_DFA_ASKS || (verdict == XAI_DFA_MATCHES) == found);
+  xai__dfa_free(dfa);
+}
+
+/* What looks ahead at its start, too. */
+static void take_apart(const xai_mem *mem, xai_str source, xai_str text, xai_nfa_room *room) {
+  char why[120] = "";
+  xai_buf written;
+  xai_linear *linear = NULL;
+  bool found;
+  uint64_t work = 0;
+  if (xai__pattern_write(mem, source, &written, why, sizeof why) != XAI_OK) return;
+  xai_code code = xai__linear_new(mem, xai__buf_str(&written), true, &linear, why, sizeof why);
+  need(code == XAI_OK || (code == XAI_ERR_SCHEMA && why[0] != '\0'));
+  if (code == XAI_OK) {
+    code = xai__linear_match(linear, mem, room, text, 200000, &found, &work);
+    need(code == XAI_OK || code == XAI_ERR_STEPS);
+    need(work < 1000000);
+  }
+  xai__linear_free(linear);
+  xai__buf_deinit(&written);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   fuzz_input in = {data, data + (size < 4096 ? size : 4096)};
   fuzz_heap heap = {0, MOST_HELD};
@@ -46,7 +76,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     need(code == XAI_OK || code == XAI_ERR_STEPS);
     need(work < 300000);
     if (code == XAI_OK) compare(source, text, found);
+    if (code == XAI_OK) compare_table(&mem, nfa, text, found);
   }
+  take_apart(&mem, source, text, &room);
   xai__nfa_room_free(&mem, &room);
   xai__nfa_free(nfa);
   need(heap.held == 0);

@@ -334,7 +334,8 @@ typedef struct xai_schema_options {
  * only back to itself, a bad pattern, a keyword's wrong type); XAI_ERR_JSON and the other errors of reading;
  * XAI_ERR_TOO_BIG; XAI_ERR_NOMEM; XAI_ERR_ARG.
  * Patterns are ECMA-262's with its u flag. Built without PCRE2 (XAI_PCRE2=0, as xai.c is unless told otherwise), those
- * that look ahead or behind, refer back to a group or name a property of Unicode are XAI_ERR_SCHEMA, which says so. */
+ * that look ahead elsewhere than at their start, or behind, refer back to a group or name a property of Unicode are
+ * XAI_ERR_SCHEMA, which says so. */
 XAI_API xai_schema *xai_schema_compile(const xai_mem *mem, const char *text, size_t len,
                                        const xai_schema_options *options, xai_error *err);
 /* After the last check with it. NULL is fine. */

@@ -6,26 +6,13 @@
  */
 #include "xai_nfa_int.h"
 
-#define NO_POINT UINT32_MAX /* the text's end, or a byte that is no UTF-8 */
-#define STEPS_A_STEP 4      /* of ours take as long as one that is counted */
+#define NO_POINT XAI_NFA_NO_POINT
+#define STEPS_A_STEP 4 /* of ours take as long as one that is counted */
 #define RANGES_A_STEP 8
 
-typedef struct run {
-  const xai_nfa_step *steps;
-  const xai_nfa_set *sets;
-  const xai_nfa_range *ranges;
-  uint32_t *seen;    /* by step: the place it was last followed in  */
-  uint32_t *waiting; /* steps that take a character, of this place  */
-  uint32_t *taken;   /* ... and that took the one before            */
-  uint32_t *stack;   /* steps still to be followed                  */
-  size_t waiting_count;
-  size_t taken_count;
-  uint32_t place; /* counted from 1                              */
-  bool at_start, at_end, at_edge;
-  uint64_t work;
-} run;
+typedef xai_nfa_run run;
 
-static bool is_word(uint32_t point) {
+bool xai__nfa_is_word(uint32_t point) {
   return (point >= '0' && point <= '9') || (point >= 'A' && point <= 'Z') || point == '_' ||
          (point >= 'a' && point <= 'z');
 }
@@ -93,17 +80,16 @@ static bool follow(run *r, uint32_t from) {
   return false;
 }
 
-/* One place: first what came from the character before, then a match that would begin here. */
-static bool follow_all(run *r, bool begin) {
+bool xai__nfa_follow(run *r) {
   r->place++;
   r->waiting_count = 0;
   for (size_t i = 0; i < r->taken_count; i++) {
     if (follow(r, r->taken[i] + 1)) return true;
   }
-  return begin && follow(r, 0);
+  return (r->at_start || !r->anchored) && follow(r, 0);
 }
 
-static void take_point(run *r, uint32_t point) {
+void xai__nfa_take(run *r, uint32_t point) {
   r->taken_count = 0;
   r->work += 1 + r->waiting_count;
   for (size_t i = 0; i < r->waiting_count; i++) {
@@ -113,18 +99,18 @@ static void take_point(run *r, uint32_t point) {
 
 static xai_code scan(run *r, xai_str text, uint64_t most, bool *found) {
   const char *at = text.ptr, *end = text.ptr + text.len;
-  bool anchored = r->steps[0].op == XAI_NFA_START, after_word = false;
+  bool after_word = false;
   for (;;) {
     r->at_start = at == text.ptr;
     r->at_end = at == end;
     uint32_t point = at < end ? next_point(&at, end) : NO_POINT;
-    r->at_edge = after_word != is_word(point);
-    *found = follow_all(r, r->at_start || !anchored);
+    r->at_edge = after_word != xai__nfa_is_word(point);
+    *found = xai__nfa_follow(r);
     if (*found || r->at_end) return XAI_OK;
-    take_point(r, point);
-    if (r->taken_count == 0 && anchored) return XAI_OK;
+    xai__nfa_take(r, point);
+    if (r->taken_count == 0 && r->anchored) return XAI_OK;
     if (r->work / STEPS_A_STEP > most) return XAI_ERR_STEPS;
-    after_word = is_word(point);
+    after_word = xai__nfa_is_word(point);
   }
 }
 
@@ -137,24 +123,32 @@ static bool make_room(const xai_mem *mem, xai_nfa_room *room, size_t count) {
   return true;
 }
 
-xai_code xai__nfa_match(const xai_nfa *nfa, const xai_mem *mem, xai_nfa_room *room, xai_str text,
-                        uint64_t most, bool *found, uint64_t *work) {
+bool xai__nfa_begin(run *r, const xai_nfa *nfa, const xai_mem *mem, xai_nfa_room *room) {
   size_t count = nfa->steps.len / sizeof(xai_nfa_step);
-  *found = false;
-  if (!make_room(mem, room, count)) return XAI_ERR_NOMEM;
-  run r = {
+  if (!make_room(mem, room, count)) return false;
+  *r = (run){
     .steps = (const xai_nfa_step *)(const void *)nfa->steps.ptr,
     .sets = (const xai_nfa_set *)(const void *)nfa->sets.ptr,
     .ranges = (const xai_nfa_range *)(const void *)nfa->ranges.ptr,
+    .count = count,
     .seen = room->ptr,
     .waiting = room->ptr + count,
     .taken = room->ptr + 2 * count,
     .stack = room->ptr + 3 * count, /* a step that is followed puts two there, and only once in a place */
   };
-  for (size_t i = 0; i < count; i++) r.seen[i] = 0;
+  r->anchored = r->steps[0].op == XAI_NFA_START;
+  for (size_t i = 0; i < count; i++) r->seen[i] = 0;
+  return true;
+}
+
+xai_code xai__nfa_match(const xai_nfa *nfa, const xai_mem *mem, xai_nfa_room *room, xai_str text,
+                        uint64_t most, bool *found, uint64_t *work) {
+  run r;
+  *found = false;
+  if (!xai__nfa_begin(&r, nfa, mem, room)) return XAI_ERR_NOMEM;
   if (text.len == 0) text = (xai_str){"", 0};
   xai_code code = scan(&r, text, most, found);
-  *work += 1 + (count + r.work) / STEPS_A_STEP;
+  *work += 1 + (r.count + r.work) / STEPS_A_STEP;
   return code;
 }
 

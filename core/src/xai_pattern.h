@@ -4,8 +4,10 @@
  * A compiled pattern is immutable and may be matched from many threads, each with a matcher of its own. What
  * PCRE2 has beyond ECMA-262 is refused; an escaped punctuation mark is taken literally, as before the u flag.
  *
- * XAI_PCRE2 is 1, all of them, by PCRE2 (xai_pattern.c), or 0, without that library (xai_pattern_plain.c): then those
- * that look ahead or behind, refer back to a group or name a property of Unicode do not compile.
+ * Most are matched in time linear in the text, by a loop (xai_pattern_simple.c) or a table (xai_linear.c); those whose
+ * table would be too large, and those that refer back to a group, name a property of Unicode, or look ahead elsewhere
+ * than at the start, or behind, by PCRE2 (xai_pcre.c). With XAI_PCRE2 0 there is no PCRE2: then the former are matched
+ * without a table, and the others do not compile.
  */
 #ifndef XAI_PATTERN_H
 #define XAI_PATTERN_H

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "streamed.h"
+#include "xai_pattern.h"
 
 /* How much longer things may take: checkers slow us down. */
 static int slowness(void) {
@@ -117,6 +118,9 @@ static void F85_a_megabyte_is_checked_within_its_time(void) {
   static const char *const schemas[] = {
     "{'items':{'type':'string','pattern':'^(a+)+$'}}",
     "{'items':{'pattern':'^(a|aa|b)+$|!'}}",
+#if XAI_PCRE2
+    "{'items':{'type':'string','pattern':'^(a+)+(?<!x)$'}}",
+#endif
     "{'items':{'anyOf':[{'pattern':'^(a|aa)+$'},{'pattern':'(x+x+)+y'},{'type':'string','maxLength':99}]}}",
     ("{'$ref':'#/$defs/a','$defs':{'a':{'anyOf':[{'items':{'$ref':'#/$defs/a'}},{'not':{'$ref':'#/$defs/b'}}]},"
      "'b':{'type':'integer'}},'uniqueItems':true}"),

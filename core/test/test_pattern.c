@@ -1,10 +1,13 @@
-/* test_pattern.c - the two ways to match a pattern, by PCRE2 and without it, held against each other.
+/* test_pattern.c - the ways to match a pattern, by a program, by a table and by PCRE2, held against each other.
  * SPDX-License-Identifier: MIT */
 #include "check.h"
 
+#include "xai_dfa.h"
+#include "xai_linear.h"
 #include "xai_nfa.h"
 #include "xai_pattern.h"
 #include "xai_pattern_write.h"
+#include "xai_pcre.h"
 
 #define MOST 1000000
 
@@ -138,7 +141,8 @@ static void no_pattern_takes_long(void) {
     xai_nfa *nfa;
     xai_nfa_room room = {NULL, 0};
     CHECK_INT(compile(NULL, sources[i], &nfa, why, sizeof why), XAI_OK);
-    CHECK_INT(xai__nfa_match(nfa, NULL, &room, (xai_str){text, LEN}, 100 * LEN, &found, &work), XAI_OK);
+    CHECK_INT(xai__nfa_match(nfa, NULL, &room, (xai_str){text, LEN}, (uint64_t)100 * LEN, &found, &work),
+              XAI_OK);
     CHECK(!found);
     CHECK(work <= (uint64_t)60 * LEN);
     xai__nfa_room_free(NULL, &room);
@@ -177,6 +181,111 @@ static xai_code compiles_and_matches(const xai_mem *mem) {
 
 static void memory_may_run_out(void) {
   check_nomem("compiles_and_matches", compiles_and_matches);
+}
+
+/* ---- tables, and what is looked ahead for at the start ---- */
+
+/* The expression without PCRE2, with tables alone or with programs alone where there are none; NULL: neither can. */
+static xai_linear *new_linear(const xai_mem *mem, const char *source, bool tables, xai_code *code) {
+  char why[120] = "";
+  xai_buf text;
+  xai_linear *linear = NULL;
+  *code = xai__pattern_write(mem, xai_str_of(source), &text, why, sizeof why);
+  if (*code != XAI_OK) return NULL;
+  *code = xai__linear_new(mem, xai__buf_str(&text), tables, &linear, why, sizeof why);
+  xai__buf_deinit(&text);
+  return linear;
+}
+
+static bool linear_matches(const xai_linear *linear, xai_str text) {
+  xai_nfa_room room = {NULL, 0};
+  bool found = false;
+  uint64_t work = 0;
+  CHECK_INT(xai__linear_match(linear, NULL, &room, text, MOST, &found, &work), XAI_OK);
+  CHECK(work > 0);
+  xai__nfa_room_free(NULL, &room);
+  return found;
+}
+
+static void what_is_ahead_of_the_start_is_looked_for(void) {
+  static const char word[] = "^(?=[^!*,;{}[\\]~\\n]+$)(?=(.*\\w)).+$";
+  static const char key[] = "^(?=.*[A-Z])(?=.*\\d)(?!.*\\s).{8,}$";
+  static const struct {
+    const char *pattern;
+    const char *text;
+    bool found;
+  } rows[] = {
+    {word, "harbour", true},
+    {word, "...", false},
+    {word, "a,b", false},
+    {word, "", false},
+    {word, "caf\xc3\xa9", true},
+    {word, "\xc3\xa9", false},
+    {key, "Neap tide 4", false},
+    {key, "Neap-tide-4", true},
+    {key, "neap-tide-4", false},
+    {key, "Neap-tide", false},
+    {key, "Neap-4", false},
+    {key, "Neap-tide-4\xe2\x80\xa8", false},
+    {"^(?!-)[a-z-]+$", "a-b", true},
+    {"^(?!-)[a-z-]+$", "-a", false},
+    {"^(?!a|b)", "c", true},
+    {"^(?!a|b)", "", true},
+    {"^(?!a|b)", "bc", false},
+    {"^(?=a)(?!)", "a", false},
+    {"^(?!(?!a))a", NULL, false},
+    {"^(?=(a))\\1", NULL, false},
+    {"^(?=a)*b", NULL, false},
+    {"^(?=a)|b", NULL, false},
+    {"(?=a)", NULL, false},
+    {"^a(?=b)", NULL, false},
+    {"^(?=a)(?=.b)(?=..c)(?=...d)", NULL, false}, /* too many */
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    xai_code code;
+    xai_linear *linear = new_linear(NULL, rows[i].pattern, true, &code);
+    if ((linear != NULL) != (rows[i].text != NULL)) printf("pattern %s\n", rows[i].pattern);
+    CHECK((linear != NULL) == (rows[i].text != NULL));
+    CHECK_INT(code, rows[i].text != NULL ? XAI_OK : XAI_ERR_SCHEMA);
+    if (linear == NULL || rows[i].text == NULL) continue;
+    bool found = linear_matches(linear, xai_str_of(rows[i].text));
+    if (found != rows[i].found) printf("pattern %s, text %s\n", rows[i].pattern, rows[i].text);
+    CHECK_INT(found, rows[i].found);
+    xai__linear_free(linear);
+  }
+}
+
+/* What would be too large has no table, found out soon; the program still matches. */
+static void a_table_has_a_size(void) {
+  static const char *const sources[] = {"^[ab]*a[ab]{12}$", "x{300}", "abcdefghijklmnopqrstuvwxyz0123456789",
+                                        "^(?=a{100})(?=.*[ab]*a[ab]{9}$)"};
+  for (size_t i = 0; i < sizeof sources / sizeof sources[0]; i++) {
+    xai_code code;
+    CHECK(new_linear(NULL, sources[i], true, &code) == NULL);
+    CHECK_INT(code, XAI_ERR_SCHEMA);
+    xai_linear *linear = new_linear(NULL, sources[i], false, &code);
+    CHECK_INT(code, XAI_OK);
+    if (linear != NULL) CHECK(!linear_matches(linear, xai_str_of("abab")));
+    xai__linear_free(linear);
+  }
+}
+
+static xai_code takes_apart_and_matches(const xai_mem *mem) {
+  xai_nfa_room room = {NULL, 0};
+  bool found = false;
+  uint64_t work = 0;
+  xai_code code;
+  xai_linear *linear = new_linear(mem, "^(?=\\w+$)(?!x)[a-z\xc3\xa9]+$", true, &code);
+  if (code == XAI_OK)
+    code = xai__linear_match(linear, mem, &room, xai_str_of("caf\xc3\xa9"), MOST, &found, &work);
+  CHECK(!found);
+  xai__nfa_room_free(mem, &room);
+  xai__linear_free(linear);
+  return code;
+}
+
+static void memory_may_run_out_of_parts(void) {
+  check_nomem("takes_apart_and_matches", takes_apart_and_matches);
 }
 
 /* ---- beside PCRE2 ---- */
@@ -272,43 +381,101 @@ static xai_str make_subject(made *m) {
   return (xai_str){m->text, m->len};
 }
 
-static void compare(const char *source, const xai_nfa *nfa, const xai_pattern *pattern, xai_matcher *matcher,
-                    uint32_t seed) {
-  made subject = {.seed = seed};
+/* One that looks ahead at its start. */
+static void make_ahead(made *m) {
+  m->len = 0;
+  m->text[0] = '\0';
+  add(m, "^");
+  for (uint32_t i = 1 + below(m, 3); i > 0; i--) {
+    add(m, below(m, 2) == 0 ? "(?=" : "(?!");
+    make_atom(m, 2);
+    make_sequence(m, 2);
+    add(m, ")");
+  }
+  make_sequence(m, 2);
+  if (below(m, 2) == 0) add(m, "$");
+}
+
+/* All the ways there are to match one pattern. */
+typedef struct ways {
+  xai_nfa *nfa;       /* NULL: it looks ahead */
+  xai_linear *linear; /* with tables, or NULL */
+  xai_pcre *pcre;
+  xai_pcre_room *room;
+  unsigned tables;
+} ways;
+
+static xai_code compile_all(ways *w, const char *source) {
+  char why[120];
+  xai_buf text;
+  xai_code code;
+  w->linear = new_linear(NULL, source, true, &code);
+  w->tables += w->linear != NULL;
+  (void)compile(NULL, source, &w->nfa, why, sizeof why);
+  code = xai__pattern_write(NULL, xai_str_of(source), &text, why, sizeof why);
+  if (code != XAI_OK) return code;
+  code = xai__pcre_new(NULL, xai__buf_str(&text), &w->pcre, why, sizeof why);
+  xai__buf_deinit(&text);
+  return code;
+}
+
+static void free_all(ways *w) {
+  xai__nfa_free(w->nfa);
+  xai__linear_free(w->linear);
+  xai__pcre_free(w->pcre);
+}
+
+static bool program_matches(const xai_nfa *nfa, xai_str text) {
   xai_nfa_room room = {NULL, 0};
+  bool found = false;
+  uint64_t work = 0;
+  CHECK_INT(xai__nfa_match(nfa, NULL, &room, text, MOST, &found, &work), XAI_OK);
+  xai__nfa_room_free(NULL, &room);
+  return found;
+}
+
+static void compare(const char *source, const ways *w, uint32_t seed) {
+  made subject = {.seed = seed};
   for (int i = 0; i < 12; i++) {
-    bool ours, theirs;
+    bool theirs;
     uint64_t work = 0;
     xai_str text = make_subject(&subject);
-    CHECK_INT(xai__nfa_match(nfa, NULL, &room, text, MOST, &ours, &work), XAI_OK);
-    if (xai__pattern_match(pattern, matcher, text, MOST, &theirs, &work) != XAI_OK)
+    if (xai__pcre_match(w->pcre, w->room, text, MOST, &theirs, &work) != XAI_OK)
       continue; /* going back too often */
-    if (ours != theirs) printf("pattern %s, text \"%.*s\": %d\n", source, (int)text.len, text.ptr, ours);
-    CHECK_INT(ours, theirs);
+    bool program = w->nfa != NULL ? program_matches(w->nfa, text) : theirs;
+    bool table = w->linear != NULL ? linear_matches(w->linear, text) : theirs;
+    if (program != theirs || table != theirs)
+      printf("pattern %s, text \"%.*s\": %d\n", source, (int)text.len, text.ptr, theirs);
+    CHECK_INT(program, theirs);
+    CHECK_INT(table, theirs);
   }
-  xai__nfa_room_free(NULL, &room);
+}
+
+static void compare_many(void (*make)(made *), uint32_t count, bool programs) {
+  made pattern = {.seed = 7};
+  ways w = {.room = xai__pcre_room_new(NULL)};
+  CHECK(w.room != NULL);
+  for (uint32_t i = 0; i < count && !check_bad; i++) {
+    make(&pattern);
+    xai_code code = compile_all(&w, pattern.text);
+    if (code != XAI_OK) printf("pattern %s\n", pattern.text);
+    CHECK_INT(code, XAI_OK);
+    CHECK((w.nfa != NULL) == programs);
+    if (code == XAI_OK) compare(pattern.text, &w, i);
+    free_all(&w);
+  }
+  CHECK(w.tables > count / 10 * 9);
+  xai__pcre_room_free(w.room);
 }
 
 /* 6,000 random patterns, each on 12 random texts. None repeats a group {0} times: there PCRE2 10.42 can be wrong, as for
- * "(?:(?:|^\\s){0}b)" in " b". */
-static void both_ways_give_the_same_verdict(void) {
-  made pattern = {.seed = 7};
-  xai_matcher *matcher = xai__matcher_new(NULL);
-  CHECK(matcher != NULL);
-  for (uint32_t i = 0; i < 6000 && !check_bad; i++) {
-    char why[120];
-    xai_nfa *nfa;
-    xai_pattern *theirs;
-    make_pattern(&pattern);
-    xai_code code = compile(NULL, pattern.text, &nfa, why, sizeof why);
-    CHECK_INT(xai__pattern_new(NULL, xai_str_of(pattern.text), &theirs, why, sizeof why), code);
-    if (code == XAI_OK && theirs != NULL) compare(pattern.text, nfa, theirs, matcher, i);
-    else printf("pattern %s: %s\n", pattern.text, why);
-    CHECK_INT(code, XAI_OK);
-    xai__nfa_free(nfa);
-    xai__pattern_free(theirs);
-  }
-  xai__matcher_free(matcher);
+ * "(?:(?:|^\s){0}b)" in " b". */
+static void all_ways_give_the_same_verdict(void) {
+  compare_many(make_pattern, 6000, true);
+}
+
+static void all_ways_look_ahead_alike(void) {
+  compare_many(make_ahead, 3000, false);
 }
 
 #endif
@@ -319,8 +486,12 @@ int main(void) {
   RUN(no_pattern_takes_long);
   RUN(steps_are_limited);
   RUN(memory_may_run_out);
+  RUN(what_is_ahead_of_the_start_is_looked_for);
+  RUN(a_table_has_a_size);
+  RUN(memory_may_run_out_of_parts);
 #if XAI_PCRE2
-  RUN(both_ways_give_the_same_verdict);
+  RUN(all_ways_give_the_same_verdict);
+  RUN(all_ways_look_ahead_alike);
 #endif
   return check_report("pattern");
 }

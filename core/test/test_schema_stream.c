@@ -509,17 +509,18 @@ static void F85_looks_at_each_byte_with_few_schemas_or_none(void) {
             XAI_ERR_STEPS);
 }
 
-/* A pattern that explodes decides nothing early. Without PCRE2 none does, and the key is dead at its end. */
+/* A pattern that explodes, which needs PCRE2, decides nothing early. */
 static void leaves_what_it_cannot_know(void) {
+  if (!XAI_PCRE2) return;
   xai_schema_options options = XAI_SCHEMA_OPTIONS_INIT;
   options.match_limit = 1000;
-  text t = quoted("{'patternProperties':{'^(a|a?)+$':true},'additionalProperties':false}");
+  text t = quoted("{'patternProperties':{'^(a|a?)+(?<!x)$':true},'additionalProperties':false}");
   xai_schema *schema = xai_schema_compile(NULL, t.at, t.len, &options, NULL);
   xai_check *check = xai_check_new(NULL, schema, false);
   t = quoted("{'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab':1}");
-  CHECK_INT(xai_check_feed(check, t.at, t.len), XAI_PCRE2 ? XAI_OK : XAI_ERR_INVALID);
-  CHECK_INT(xai_check_finish(check), XAI_PCRE2 ? XAI_ERR_STEPS : XAI_ERR_INVALID);
-  CHECK_INT(xai_check_text(check, t.at, t.len, NULL), XAI_PCRE2 ? XAI_ERR_STEPS : XAI_ERR_INVALID);
+  CHECK_INT(xai_check_feed(check, t.at, t.len), XAI_OK);
+  CHECK_INT(xai_check_finish(check), XAI_ERR_STEPS);
+  CHECK_INT(xai_check_text(check, t.at, t.len, NULL), XAI_ERR_STEPS);
   xai_check_free(check);
   xai_schema_free(schema);
 }
