@@ -67,6 +67,9 @@ typedef struct net_exchange {
   bool fresh;     /* opened a socket of its own                               */
   bool stale;     /* was given a kept connection that had died                */
   bool paused;
+  bool held;            /* its socket is not watched while it is paused             */
+  int fd;               /* ... which is this one                                    */
+  unsigned want;        /* ... for what libcurl wants it watched                     */
   bool resuming;        /* is in the list of those to be unpaused                   */
   bool refused;         /* HTTP/2: the peer did not look at it                      */
   unsigned long stream; /* HTTP/2: its number, 0: not known                 */

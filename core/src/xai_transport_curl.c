@@ -27,6 +27,7 @@
 #define SPARE_MAX 64 /* easy handles kept for reuse, some 6 KiB each     */
 #define IDLE_CONNECTIONS 256L
 #define RESOLVERS 256L
+#define READS_WHILE_PAUSED 0x080500u
 
 /* ---- small helpers ---- */
 
@@ -114,6 +115,26 @@ static size_t on_header(char *bytes, size_t one, size_t len, void *user) {
   return 0;
 }
 
+/* libcurl 8.5.0, which Ubuntu 24.04 has, goes on to read for a paused exchange, without bounds, and loses all of it when
+ * the connection ends. So nobody tells it that there is something to read. A connection of HTTP/2 has other streams
+ * and a window for each. */
+static void hold_socket(net_exchange *x) {
+  long version = CURL_HTTP_VERSION_NONE;
+  if (curl_version_info(CURLVERSION_NOW)->version_num != READS_WHILE_PAUSED || x->want == 0) return;
+  curl_easy_getinfo(x->easy, CURLINFO_HTTP_VERSION, &version);
+  if (version >= CURL_HTTP_VERSION_2_0) return;
+  x->held = true;
+  xai__poll_watch(x->owner->poll, x->fd, x->want, 0);
+}
+
+static void release_socket(net_exchange *x) {
+  if (!x->held) return;
+  x->held = false;
+  if (x->want == 0 || xai__poll_watch(x->owner->poll, x->fd, 0, x->want) == XAI_OK) return;
+  if (x->code == XAI_OK) x->code = XAI_ERR_NOMEM;
+  x->owner->doomed = true;
+}
+
 static size_t on_body(char *bytes, size_t one, size_t len, void *user) {
   net_exchange *x = user;
   (void)one;
@@ -127,6 +148,7 @@ static size_t on_body(char *bytes, size_t one, size_t len, void *user) {
   }
   if (code == XAI_MORE) {
     x->paused = true;
+    hold_socket(x);
     return CURL_WRITEFUNC_PAUSE;
   }
   if (code < XAI_OK) {
@@ -235,6 +257,13 @@ static int on_close(void *user, curl_socket_t fd) {
   return close(fd);
 }
 
+/* What it is watched for, then. */
+static unsigned note_socket(net_exchange *x, int fd, unsigned want) {
+  x->fd = fd;
+  x->want = want;
+  return x->held ? 0 : want;
+}
+
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *had) {
   static const unsigned wants[] = {
     [CURL_POLL_IN] = XAI_POLL_IN,
@@ -246,6 +275,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *h
   unsigned want = wants[what];
   net_exchange *x = exchange_of(easy);
   xai__curl_note_link(x, want);
+  if (x != NULL) want = note_socket(x, fd, want);
   if (xai__poll_watch(self->poll, fd, (unsigned)(uintptr_t)had, want) == XAI_OK) {
     if (want != 0) curl_multi_assign(self->multi, fd, (void *)(uintptr_t)want);
     return 0;
@@ -523,6 +553,7 @@ static void unpause_all(net *self) {
     self->resume = x->resume;
     x->resume = NULL;
     x->resuming = x->paused = false;
+    release_socket(x);
     CURLcode result = curl_easy_pause(x->easy, CURLPAUSE_CONT);
     if (result != CURLE_OK) finish(self, x, result); /* libcurl would not end it by itself */
   }
