@@ -1,7 +1,7 @@
 # Makefile - builds the library, the Lua modules, their tests and checks. `make help` lists what it can do.
 # SPDX-License-Identifier: MIT
 
-B       ?= build
+B       ?= $(if $(CURL),build/curl,build)
 PREFIX  ?= /usr/local
 AR      ?= ar
 CXX     ?= c++
@@ -12,13 +12,26 @@ PCRE2   ?= 1
 PCRE2_FLAGS := $(if $(filter 0,$(PCRE2)),-DXAI_PCRE2=0,$(shell pkg-config --cflags libpcre2-8 2>/dev/null))
 PCRE2_LIBS  := $(if $(filter 0,$(PCRE2)),,$(shell pkg-config --libs libpcre2-8 2>/dev/null || echo -lpcre2-8))
 
+# With CURL=PREFIX, and for each prefix its own B, all is built against the libcurl below it, and runs with that one.
+ifneq ($(CURL),)
+CURL_LIB := $(patsubst %/libcurl.so.4,%,$(firstword $(wildcard $(addsuffix /libcurl.so.4,$(addprefix $(abspath $(CURL)),/lib /lib64 /lib/*)))))
+$(if $(CURL_LIB),,$(error CURL=$(CURL): no libcurl.so.4 in its lib))
+CURL_FLAGS := $(patsubst %/curl/curl.h,-I%,$(firstword $(wildcard $(addsuffix /curl/curl.h,$(addprefix $(abspath $(CURL)),/include /include/*)))))
+CURL_LIBS  := -L$(CURL_LIB) -lcurl
+CURL_VERSION := $(shell sed -n 's/^.define LIBCURL_VERSION "\(.*\)"/\1/p' $(CURL_FLAGS:-I%=%)/curl/curlver.h)
+export LD_LIBRARY_PATH := $(CURL_LIB)$(if $(LD_LIBRARY_PATH),:$(LD_LIBRARY_PATH))
+else
+CURL_FLAGS := $(shell pkg-config --cflags libcurl 2>/dev/null)
+CURL_LIBS  := $(shell pkg-config --libs libcurl 2>/dev/null || echo -lcurl)
+endif
+
 # Ours first; CFLAGS, CPPFLAGS and LDFLAGS of whoever builds are added, never replaced. V=1 shows the commands.
 WARNINGS := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
             -Wconversion -Wno-sign-conversion $(if $(WERROR),-Werror)
-FLAGS    := -std=c11 -O2 -g -fPIC -fvisibility=hidden $(WARNINGS) -Icore/include $(PCRE2_FLAGS)
+FLAGS    := -std=c11 -O2 -g -fPIC -fvisibility=hidden $(WARNINGS) -Icore/include $(CURL_FLAGS) $(PCRE2_FLAGS)
 Q         = $(if $(V),,@echo "  $@";)
 COMPILE   = $(Q)$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
-LIBS     := $(shell pkg-config --libs libcurl 2>/dev/null || echo -lcurl) $(PCRE2_LIBS) -lm
+LIBS     := $(CURL_LIBS) $(PCRE2_LIBS) -lm
 LUA_LIBS := $(PCRE2_LIBS) -lm
 
 CORE     := $(patsubst core/src/%.c,$(B)/core/%.o,$(wildcard core/src/*.c))
@@ -122,6 +135,17 @@ test: ## install what is missing, build, run every C test, spec and example
 TEST_PROGRAMS := $(TESTS) $(B)/test/header_cxx $(B)/sim/simulate
 test-c: $(TEST_PROGRAMS) ## the C tests
 	@$(CLEAN_ENV) tools/each.sh $(filter-out $(SLOW),$^)
+
+# What talks to libcurl; by `make curl8` with one of another age than the system's.
+NET_TESTS := $(filter %/test_client %/test_curl %/test_curl_life %/test_limits_net %/test_wire %/test_faults_process $(B)/test/test_faults_net_%,$(TESTS))
+test-net: SPECS = $(addprefix spec/,client_spec.lua faults_net_spec.lua stream_spec.lua)
+test-net: $(NET_TESTS) spec-lua5.4
+	@$(IN_TREE) lua5.4 -e 'local is, want = require "xai.core".curl_version(), ...; print("libcurl " .. is); assert(not want or is == want)' $(CURL_VERSION)
+	@$(CLEAN_ENV) tools/each.sh $(NET_TESTS)
+
+curl8: ## the tests that use libcurl, with the 8 of Debian 12's backports, unpacked below build; CURL=PREFIX: any other, for any target
+	@tools/curl8.sh build/libcurl8
+	@if [ -d build/libcurl8/usr ]; then $(MAKE) CURL=build/libcurl8/usr B=build/curl8 test-net; fi
 
 # Data races show themselves under the thread checker alone.
 TSAN_TEST := build/tsan/test/test_faults_threads
@@ -286,10 +310,10 @@ clean: ## remove what was built, by luarocks too
 	rm -rf build xai core/src/*.o lua/c/*.o
 
 help: ## this list
-	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
+	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/\1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
 
 .PHONY: all lib modules env deps demo test test-c simulate spec faults tsan examples check asan valgrind fuzz fuzz-run coverage interop \
         bench lint format doc package dist rock install uninstall clean help
-.PHONY: callgrind nomem torture torture-run prepare prepare-asan prepare-fuzz soak
+.PHONY: callgrind curl8 test-net nomem torture torture-run prepare prepare-asan prepare-fuzz soak
 .SECONDARY:
 -include $(wildcard $(B)/*/*.d)
