@@ -424,7 +424,7 @@ function Call:settle(result)
   if is_object and self.link.budgeted and result.unsettled then settle_budget(self, response) end
   self.done, self.ready = true, false
   self.holder = nil
-  tell(self)
+  if self.on_end then tell(self) end
   if self.asked then late("xai.report")(self, result) end
   loop.wake(self)
   if self.line then loop.wake(self.line) end

@@ -151,9 +151,8 @@ local function allows_truncated(self, options)
   return either(options.allow_truncated, self.options.allow_truncated)
 end
 
--- What a request has beside its body: `fixed` and what the options say; nil: nothing but `fixed`.
+-- A request with all that the options say.
 local function request_of(self, secret, fixed, body, model, options, level)
-  if options == none and not (secret.headers or secret.budget or self.options.retry_unknown) then return nil end
   local request = copy(fixed)
   request.body, request.model = body, model_of { model = model }
   request.limits = limits_of("call options", options, level + 1)
@@ -173,7 +172,10 @@ end
 -- Send one request; `level` points errors at the line of the program. What cannot be sent as it stands is the
 -- program's mistake and raised, unless it lies in the values of the body.
 local function send(self, secret, fixed, body, model, call, options, level)
-  local request = request_of(self, secret, fixed, body, model, options, level + 1)
+  local request = fixed
+  if options ~= none or secret.adds then
+    request = request_of(self, secret, fixed, body, model, options, level + 1)
+  end
   if secret.ask then
     local known, fault = ask_for_key(self, secret.ask, level + 1)
     if not known then return nil, fault end
@@ -183,7 +185,7 @@ local function send(self, secret, fixed, body, model, call, options, level)
     if fault then return nil, fault end
     request.most_cost, call.body, call.history = most, nil, nil
   end
-  local started, err = self.link:start(request or fixed, call, body, model)
+  local started, err = self.link:start(request, call, body, model)
   if not started and err.kind == "usage" then error(err.message, level + 1) end
   return started, err
 end
@@ -199,12 +201,13 @@ local streams = {
 }
 
 local function body_of(self, endpoint, given, level)
-  if type(given) == "string" then
+  local kind = type(given)
+  if kind == "string" then
     if endpoint == "responses" then return { model = self.model, input = given } end
     return { model = self.model, messages = { { role = "user", content = given } } }
   end
-  if type(given) ~= "table" then
-    error("the body must be a string or a table of the API's fields, not a " .. type(given), level + 1)
+  if kind ~= "table" then
+    error("the body must be a string or a table of the API's fields, not a " .. kind, level + 1)
   end
   if given.model ~= nil and getmetatable(given) == nil then return given end
   local body = copy(given)
@@ -224,7 +227,7 @@ local no_tools = {}
 -- What the model was offered; nil when that is not known, for an earlier answer may have brought tools along.
 local function tools_of(body)
   local tools = body.tools or body.functions
-  if type(tools) == "table" then return tools end
+  if tools and type(tools) == "table" then return tools end
   return body.previous_response_id == nil and no_tools or nil
 end
 
@@ -261,8 +264,8 @@ local function finish(call, err)
 end
 
 local function whole(call, err)
-  local value, fault = finish(call, err)
-  return value, fault
+  if not call then return nil, err end
+  return call:wait()
 end
 
 local function streaming(call, err)
@@ -641,7 +644,10 @@ local function new(options, level)
     us = base_url:find("//us.api.x.ai", 1, true) ~= nil, -- the US host's tokens cost 10 % more
     random = random.new(options.seed),
   }, mt)
-  hidden[client] = { ask = source.ask, headers = options.headers, budget = budget or nil }
+  hidden[client] = {
+    ask = source.ask, headers = options.headers, budget = budget or nil,
+    adds = (options.headers or budget or options.retry_unknown) and true or false, -- something to each request
+  }
   for _, name in ipairs { "api_key", "headers", "proxy", "log" } do options[name] = nil end
   return client
 end

@@ -51,7 +51,7 @@ local function route(self, id, kind, text, name, raw, output_index, content_inde
   end
 end
 
--- Gives the next event there is to its call.
+-- Gives the next event there is to its call; says which kind it is, or false.
 local function next_event(self)
   self.inside = true
   local id, kind, text, name, raw, output_index, content_index = self.handle:next()
@@ -60,7 +60,7 @@ local function next_event(self)
   if self.dropped[1] then drop(self) end
   if not id then return false end
   route(self, id, kind, text, name, raw, output_index, content_index)
-  return true
+  return kind
 end
 
 -- What follows the events of a call that were fetched.
@@ -111,15 +111,11 @@ function Link:fetch_lines(call, list, named)
 end
 
 --- Take one event, if there is one, to the call it belongs to.
---- @return boolean took
+--- @return string|false kind  as the core calls it
 function Link:take()
   if not self.handle then return false end
-  if next_event(self) then
-    if self.log then self:tell_log() end
-    return true
-  end
-  local took = false
-  if self.virtual then
+  local took = next_event(self)
+  if not took and self.virtual then
     self.sim_due = self.sim and self.sim:pump(self.handle) or nil
     self:crank(0)
     took = self.handle ~= nil and next_event(self)
@@ -355,8 +351,8 @@ local function new(config, sim, log, on_end)
     driven = false,  -- by the program's own loop: nothing is held
     inside = false,  -- the core is at work: no finaliser may call it
     dropped = {},    -- ids to cancel when it is left
-    on_end = on_end, -- told of each call that has ended
-    log = log,
+    on_end = on_end or false, -- told of each call that has ended
+    log = log or false,
     log_handle = handle, -- closed or not, it has the lines
     telling = false, -- the log is being told
   }, link_mt)

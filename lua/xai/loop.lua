@@ -182,8 +182,10 @@ local function take_events(most)
     if client then
       if client.virtual then follow(client) end
       for _ = 1, client.virtual and 1 or most or BATCH do
-        if not client:take() then break end
+        local kind = client:take()
+        if not kind then break end
         took = true
+        if kind == "end" and not client:busy() then break end -- that was all
       end
     end
   end
@@ -224,7 +226,8 @@ end
 --- The host around us, if there is one.
 --- @return xai.Host?
 local function host()
-  return host_around() and hosted.host or nil
+  if hosted == nil then host_around() end
+  return hosted and hosted.host or nil
 end
 
 --- For a host: do what is due and give every event to its call.
@@ -544,7 +547,8 @@ local function compact()
 end
 
 --- A client was opened; the loop holds it weakly. It offers handle, virtual, synced, and the methods
---- take() -> took an event?, busy() -> has calls?, due() -> seconds or nil, crank(seconds), tend() -> likewise.
+--- take() -> the kind of the event it took, or false; busy() -> has calls?; due() -> seconds or nil; crank(seconds);
+--- tend() -> likewise.
 local function watch(client)
   if opened >= compact_at then compact() end
   client.synced = now()
