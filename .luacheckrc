@@ -8,6 +8,7 @@ files["lua/xai/ngx.lua"] = { std = "ngx_lua" }
 files["lua/xai/ngx"] = { std = "ngx_lua" }
 files["spec/hosts/nginx"] = { std = "ngx_lua" }
 files["examples/nginx"] = { std = "ngx_lua" }
+files["bench/load/relay.lua"] = { std = "ngx_lua" }
 local vim = { other_fields = true, fields = { bo = { read_only = false, other_fields = true } } }
 files["examples/neovim"] = { read_globals = { vim = vim } }
 files["examples/love"] = { globals = { "love" } }

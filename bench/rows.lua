@@ -245,8 +245,8 @@ row("resident after require and one call, lua5.4", "MiB", "mib", most(13, "MiB")
 -- ---- a relay: browser, nginx, API
 
 local relays = {}
-for i, relay in ipairs { { "xai", "xai" }, { "nginx proxy_pass", "proxy" }, { "node, bytes piped", "pipe" },
-  { "node, openai's SDK", "openai" } } do
+for i, relay in ipairs { { "xai", "xai" }, { "nginx proxy_pass", "proxy" }, { "nginx, a bare cosocket", "bare" },
+  { "node, bytes piped", "pipe" }, { "node, openai's SDK", "openai" } } do
   relays[i] = { relay[1], ("bench/load/relay.sh %s 200 20 6"):format(relay[2]) }
 end
 row("relay in nginx, 200 streams, 20 events/s: CPU each", "us", "relay_us", most_of(1.5, "nginx proxy_pass"), relays)

@@ -2,8 +2,9 @@
 # relay.sh - one relay between the load server and bench/load/readers.c, each side on a processor of its own.
 # SPDX-License-Identifier: MIT
 #
-# relay.sh xai|proxy|pipe|openai STREAMS HZ SECONDS     in the repository's root; what is printed is readers.c's
-#   xai: xai.ngx.relay in nginx; proxy: nginx's proxy_pass; pipe, openai: bench/peers/relay.mjs
+# relay.sh xai|bare|proxy|pipe|openai STREAMS HZ SECONDS     in the repository's root; what is printed is readers.c's
+#   xai: xai.ngx.relay in nginx; bare: a cosocket there and nothing of ours; proxy: nginx's proxy_pass; pipe, openai:
+#   bench/peers/relay.mjs
 set -euo pipefail
 
 who=$1 streams=$2 hz=$3 seconds=$4
@@ -27,7 +28,7 @@ fi
 
 start() { # on $port
   case $who in
-    xai | proxy)
+    xai | bare | proxy)
       sed -e "s|@MODULES@|$load|" -e "s|@RUN@|$run|" -e "s|@TREE@|$PWD|g" -e "s|@PORT@|$port|" -e "s|@API@|$api|" \
         bench/load/relay.conf >"$run/nginx.conf"
       exec "${far[@]}" nginx -p "$run/" -c "$run/nginx.conf" -e "$run/error.log"
