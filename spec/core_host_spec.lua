@@ -135,6 +135,24 @@ describe("the host transport", function()
     assert.is_true(turns > 3)
   end)
 
+  it("feeds and gives lines at one crossing, and says what is to be done beside", function()
+    local zero, one = delta "zero", delta "one"
+    local call, id = stream(zero)
+    local list = {}
+    assert.same({ "read", 7, false, #zero, 1, "rest" }, { handle:host_pass(id, one:sub(1, 6), 1, call, list, true) })
+    assert.equal(zero, table.concat(list))
+    assert.same({ "read", 21, false }, { handle:host_pass(id, one:sub(1, 20), 7, call, list, true) })
+    local unnamed = one:gsub("^[^\n]*\n", "")
+    assert.same({ "read", #one - 19, false, #unnamed, 1, "rest" },
+      { handle:host_pass(id, one:sub(21), 1, call, list, false) })
+    assert.equal(unnamed, table.concat(list))
+    local other = assert(handle:start { path = "/x", body = "{}", reply = "bytes" })
+    assert.same({ "read", 2, true }, { handle:host_pass(id, ":", 1, call, list, true) }) -- the other one's request
+    assert.equal(other, select(2, handle:host_next()))
+    assert.has_error(function() handle:host_pass(id, "x", 3, call, list, true) end)
+    assert.has_error(function() handle:host_pass(id, "x", 1, call, nil, true) end)
+  end)
+
   it("says whether what was fed made something to do", function()
     local event = delta "one"
     local _, id = stream(delta "zero")

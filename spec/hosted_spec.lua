@@ -1,5 +1,6 @@
 --- Waiting inside somebody else's event loop: a host made of coroutines, with sockets that are tables.
 -- SPDX-License-Identifier: MIT
+local core = require "xai.core"
 local helper = require "spec.helper"
 local loop = require "xai.loop"
 local xai = require "xai"
@@ -262,14 +263,13 @@ describe("xai.hosted", function()
     return world.run(function()
       local stream, parts, events = assert(client:stream "x"), {}, 0
       before(stream)
-      local next_lines = stream.call:lines(true)
-      if not next_lines then return nil end
-      for list, bytes, count in next_lines do
+      local passed = stream.call:pass(true, function(list, bytes, count)
         local text = table.concat(list)
         assert.equal(bytes, #text)
         parts[#parts + 1], events = text, events + count
         if #parts == 1 then between(stream) end
-      end
+      end)
+      if not passed then return nil end
       return { text = table.concat(parts), events = events, result = { stream:result() } }
     end)
   end
@@ -311,12 +311,55 @@ describe("xai.hosted", function()
     assert.is_truthy(got.result[1])
   end)
 
+  -- Lines are being written, and nothing is read meanwhile, while `seconds` of real time pass.
+  local function write_for(seconds, pieces)
+    open(function() return pieces end, { limits = { silence = 0.05 } })
+    return read_lines(nothing, function()
+      local limit = core.now() + seconds
+      repeat loop.pump() until core.now() > limit
+      xai.sleep(0)
+    end)
+  end
+
+  it("F58 the time that lines take to be written is no silence of the server's", function()
+    local got = write_for(0.2, stream_answer("a", "b"))
+    assert.equal("ab", got.result[1] and got.result[1]:text() or tostring(got.result[2]))
+    local pieces = stream_answer "a"
+    got = write_for(0.2, { pieces[1], pieces[2], "pause" })
+    assert.equal("silence", got.result[2].code)
+  end)
+
+  it("what the writer of lines raises comes out where the lines were asked for", function()
+    open(function() return stream_answer("a", "b") end)
+    local stream
+    world.run(function()
+      stream = assert(client:stream "x")
+      local ok, why = pcall(stream.call.pass, stream.call, true, function() error("no paper", 0) end)
+      assert.same({ false, "no paper" }, { ok, why })
+      stream:cancel()
+      stream:result()
+    end)
+    assert.equal(0, client:pending())
+  end)
+
   it("F63 a cancel ends the wait for lines", function()
     local pieces = stream_answer "a"
     open(function() return { pieces[1], pieces[2], "pause" } end)
     local got = read_lines(nothing, function(stream) xai.spawn(function() stream:cancel() end) end)
     assert.same({ 1, "cancelled" }, { got.events, got.result[2].kind })
     assert.equal(1, world.killed)
+    assert.equal(0, client:pending())
+  end)
+
+  it("F63 a cancel ends the thread that reads, though it is writing lines", function()
+    local pieces, went_on = stream_answer "a", false
+    open(function() return { pieces[1], pieces[2], "pause" } end)
+    local got = read_lines(nothing, function(stream)
+      xai.spawn(function() stream:cancel() end)
+      world.host.wait {} -- for ever
+      went_on = true
+    end)
+    assert.same({ "cancelled", 1, false }, { got.result[2].kind, world.killed, went_on })
     assert.equal(0, client:pending())
   end)
 

@@ -930,7 +930,8 @@ XAI_API bool xai_host_live(const xai_client *client, uint32_t id);
 /* The next bytes to write, at most `most` of them, borrowed until the exchange is over; empty when all were given
  * or it is not live. What was given counts as sent. The body is the call's own copy, not another one. */
 XAI_API xai_str xai_host_pull(xai_client *client, uint32_t id, size_t most);
-/* What came. *taken bytes of it were taken (NULL is fine). */
+/* What came. *taken bytes of it were taken (NULL is fine). len 0: nothing was read, and that is the program's own
+ * doing, which is busy with what came before: the server's silence counts from now. */
 XAI_API xai_host_wish xai_host_feed(xai_client *client, uint32_t id, const char *bytes, size_t len,
                                     size_t *taken);
 /* The connection ended. detail: a few words of the cause for the message, no secrets; NULL is fine. */

@@ -558,6 +558,10 @@ static xai_code pull(xai_call *call, uint64_t now, xai_event *event) {
   return XAI_MORE;
 }
 
+void xai__call_was_busy(xai_call *call, uint64_t now) {
+  if (call->state == CALL_READING) call->last_byte_at = call->last_data_at = now;
+}
+
 void xai__call_rested(xai_call *call, uint64_t now) {
   call->last_byte_at = now;
   if (call->answer.events != call->events_rested) call->last_data_at = now;

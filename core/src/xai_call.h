@@ -97,6 +97,8 @@ xai_code xai__call_next(xai_call *call, uint64_t now, xai_event *event);
 /* All that came has been pulled, and it is `now`: the server's silence counts from here, not our own (F58). What was
  * lent is not borrowed any more. */
 void xai__call_rested(xai_call *call, uint64_t now);
+/* It is `now`, and nobody has looked whether the server said something: likewise. */
+void xai__call_was_busy(xai_call *call, uint64_t now);
 
 void xai__call_cancel(xai_call *call, uint64_t now);
 const xai_json *xai__call_response(const xai_call *call);

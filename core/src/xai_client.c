@@ -377,6 +377,8 @@ static void after_pull(xai_client *client, xai_slot *s, const xai_event *event) 
   }
   if (xai__door_is_copied(&client->door)) return; /* what follows may touch a connection */
   xai__slot_refresh(s);
+  if (client->first_ready == s && !xai__call_ready(s->call))
+    pop_ready(client); /* taken before it was told of */
   if (client->first_ready == NULL) xai__client_arm(client);
 }
 
@@ -475,6 +477,12 @@ bool xai__client_enter(xai_client *client, uint64_t *now) {
 void xai__client_leave(xai_client *client) {
   refresh_touched(client);
   xai__door_leave(&client->door);
+}
+
+void xai__client_was_busy(void *sink_user) {
+  xai_slot *s = sink_user;
+  xai__call_was_busy(s->call, s->client->now);
+  touch(s);
 }
 
 xai_call_id xai__client_call_of(const void *sink_user) {

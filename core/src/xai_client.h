@@ -13,6 +13,8 @@ xai_transport *xai__client_transport(const xai_client *client, xai_transport_kin
  * then do what the calls want and leave. */
 bool xai__client_enter(xai_client *client, uint64_t *now);
 void xai__client_leave(xai_client *client);
+/* The silence of the call that a sink belongs to was ours until now. */
+void xai__client_was_busy(void *sink_user);
 /* Which call a sink belongs to. */
 xai_call_id xai__client_call_of(const void *sink_user);
 

@@ -28,12 +28,20 @@ xai_str xai_host_pull(xai_client *client, uint32_t id, size_t most) {
   return transport != NULL ? xai__host_pull(transport, id, most) : xai_str_of("");
 }
 
+static xai_host_wish feed_nothing(const xai_transport *transport, uint32_t id) {
+  void *user = xai__host_sink_user(transport, id);
+  if (user == NULL) return XAI_HOST_CLOSE;
+  xai__client_was_busy(user);
+  return XAI_HOST_READ;
+}
+
 xai_host_wish xai_host_feed(xai_client *client, uint32_t id, const char *bytes, size_t len, size_t *taken) {
   xai_transport *transport = host_transport(client);
   uint64_t now;
   if (taken != NULL) *taken = 0;
   if (transport == NULL || !xai__client_enter(client, &now)) return XAI_HOST_CLOSE;
-  xai_host_wish wish = xai__host_feed(transport, id, bytes, len, taken);
+  xai_host_wish wish =
+    len > 0 ? xai__host_feed(transport, id, bytes, len, taken) : feed_nothing(transport, id);
   xai__client_leave(client);
   return wish;
 }

@@ -292,6 +292,11 @@ bool xai__host_live(const xai_transport *base, uint32_t id) {
   return find(base, id) != NULL;
 }
 
+void *xai__host_sink_user(const xai_transport *base, uint32_t id) {
+  const host_exchange *x = find(base, id);
+  return x != NULL ? x->talk.sink.user : NULL;
+}
+
 xai_str xai__host_pull(xai_transport *base, uint32_t id, size_t most) {
   host_exchange *x = find(base, id);
   if (x == NULL) return xai_str_of("");

@@ -11,6 +11,7 @@
 bool xai__host_next(xai_transport *base, uint64_t now, xai_host_request *out, void **sink_user);
 bool xai__host_waiting(const xai_transport *base); /* is there one? */
 bool xai__host_live(const xai_transport *base, uint32_t id);
+void *xai__host_sink_user(const xai_transport *base, uint32_t id); /* NULL: not live */
 xai_str xai__host_pull(xai_transport *base, uint32_t id, size_t most);
 xai_host_wish xai__host_feed(xai_transport *base, uint32_t id, const char *bytes, size_t len, size_t *taken);
 void xai__host_end(xai_transport *base, uint32_t id, xai_host_end_kind how, const char *detail);

@@ -629,6 +629,22 @@ static void F41_silence_ends_the_exchange(void) {
   trip_close(&t);
 }
 
+/* The program is busy with what it has taken, so it does not read; when it does, the silence counts again. */
+static void F58_who_did_not_read_says_so(void) {
+  trip t;
+  stream_open(&t);
+  trip_feed(&t, SSE_HEAD "\r\n" DELTA("a"), strlen(SSE_HEAD "\r\n" DELTA("a")));
+  for (int i = 0; i < 10; i++) {
+    wire_pass(&t.w, 119999);
+    CHECK_INT(xai_host_feed(t.w.client, t.request.id, "", 0, NULL), XAI_HOST_READ);
+  }
+  CHECK(xai_host_live(t.w.client, t.request.id));
+  wire_pass(&t.w, 120000);
+  CHECK_INT(t.w.error.code, XAI_ERR_SILENCE);
+  CHECK_INT(xai_host_feed(t.w.client, t.request.id, "", 0, NULL), XAI_HOST_CLOSE);
+  trip_close(&t);
+}
+
 /* ---- connections that never came to be */
 
 typedef struct unconnected_row {
@@ -862,6 +878,7 @@ int main(void) {
   RUN(F49_reset_before_the_first_event);
   RUN(F57_a_full_call_asks_the_host_to_wait);
   RUN(F41_silence_ends_the_exchange);
+  RUN(F58_who_did_not_read_says_so);
   RUN(F01_F06_F07_F08_without_a_connection_nothing_was_sent);
   RUN(F07_the_core_watches_the_time_for_connecting);
   RUN(F17_a_kept_connection_that_dies_is_no_second_request);

@@ -80,6 +80,18 @@ int lxai_push_lent(lua_State *L, lxai_client *self, lxai_push_fn *push, const vo
 /* The same, but an error is left on the stack: -1. */
 int lxai_try_lent(lua_State *L, lxai_client *self, lxai_push_fn *push, const void *lent);
 
+/* ---- what a host feeds ---- */
+
+typedef struct lxai_fed {
+  xai_host_wish wish;
+  size_t next; /* the place of the first byte not taken, from 1 */
+} lxai_fed;
+
+/* Feeds an exchange; from `at` on stand its id, the bytes and, if not all, the place of the first. */
+lxai_fed lxai_feed(lua_State *L, lxai_client *self, int at);
+/* Pushes what host_feed gives: three values. */
+int lxai_push_fed(lua_State *L, const lxai_client *self, lxai_fed fed);
+
 /* ---- the methods, by file ---- */
 
 extern const luaL_Reg lxai_call_methods[], lxai_event_methods[], lxai_wait_methods[], lxai_wire_methods[];

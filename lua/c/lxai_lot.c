@@ -338,13 +338,17 @@ static void clear_from(lua_State *L, int list, int at) {
 }
 
 /* At index 3 stands the list to fill. */
-static int push_lines(lua_State *L, int ctx, const void *lent) {
+static void fill_list(lua_State *L, lines *it) {
   char text[LINES_BYTES];
-  lines *it = (lines *)(uintptr_t)lent;
   it->text = text;
   while (it->lot.end == LOT_DRAINED && has_next(&it->lot))
     if (!has_turn(&it->lot) && !add_lines(L, it)) it->lot.end = LOT_FULL;
   clear_from(L, 3, push_pieces(L, 3, (xai_str){it->text, it->len}) + 1);
+}
+
+static int push_lines(lua_State *L, int ctx, const void *lent) {
+  lines *it = (lines *)(uintptr_t)lent;
+  fill_list(L, it);
   lxai_push_whole(L, it->len);
   return 1 + push_count(L, ctx, &it->lot);
 }
@@ -366,4 +370,33 @@ static int client_take_lines(lua_State *L) {
   return 3;
 }
 
-const luaL_Reg lxai_lot_methods[] = {{"take", client_take}, {"take_lines", client_take_lines}, {NULL, NULL}};
+typedef struct passage {
+  lines lines;
+  lxai_fed fed;
+} passage;
+
+/* At index 3 stands the list to fill. Whether something is to be done is asked when the events are out. */
+static int push_passage(lua_State *L, int ctx, const void *lent) {
+  passage *it = (passage *)(uintptr_t)lent;
+  fill_list(L, &it->lines);
+  int results = lxai_push_fed(L, it->lines.lot.self, it->fed);
+  lxai_push_whole(L, it->lines.len);
+  return results + 1 + push_count(L, ctx, &it->lines.lot);
+}
+
+/* handle:host_pass(id, bytes, from, call, list, named) -> as host_feed(id, bytes, from), then, if the call has events, as
+ * take_lines(call, list, named): for who passes on what comes, at one crossing for each piece. */
+static int client_host_pass(lua_State *L) {
+  lxai_client *self = lxai_check_client(L);
+  passage it = {.lines = {.lot = {.self = self, .call = lxai_to_call(L, 5)}, .named = lua_toboolean(L, 7)}};
+  luaL_checktype(L, 6, LUA_TTABLE);
+  it.fed = lxai_feed(L, self, 2);
+  bool may_take = !self->owes || self->event.call.id == it.lines.lot.call.id;
+  if (!may_take || !has_next(&it.lines.lot)) return lxai_push_fed(L, self, it.fed);
+  lua_settop(L, 6);
+  lua_insert(L, 1); /* list self id bytes from call */
+  return lxai_push_lent(L, self, push_passage, &it);
+}
+
+const luaL_Reg lxai_lot_methods[] = {
+  {"take", client_take}, {"take_lines", client_take_lines}, {"host_pass", client_host_pass}, {NULL, NULL}};

@@ -129,27 +129,34 @@ static int client_host_pull(lua_State *L) {
   return lxai_push_lent(L, self, push_piece, &piece);
 }
 
-/* handle:host_feed(id, bytes [, from]) -> "read" | "wait" | "keep" | "close", the place of the first byte not taken,
- * and whether something is to be done: there are events to pull, or a request to take, or a moment has come.
- * "wait": the call is full, offer the rest after its events have been pulled. */
-static int client_host_feed(lua_State *L) {
-  static const char *const wishes[] = {"read", "wait", "keep", "close"};
-  lxai_client *self = lxai_check_client(L);
+lxai_fed lxai_feed(lua_State *L, lxai_client *self, int at) {
   uint64_t from = 1;
-  size_t len, taken;
-  luaL_checktype(L, 3, LUA_TSTRING);
-  const char *bytes = lua_tolstring(L, 3, &len);
-  if (!lua_isnoneornil(L, 4) && !lxai_to_whole(L, 4, &from)) from = 0;
-  if (from < 1 || from > len + 1) return luaL_argerror(L, 4, "not a place in the bytes");
+  size_t len, taken = 0; /* what is lent would be overwritten */
+  luaL_checktype(L, at + 1, LUA_TSTRING);
+  const char *bytes = lua_tolstring(L, at + 1, &len);
+  if (!lua_isnoneornil(L, at + 2) && !lxai_to_whole(L, at + 2, &from)) from = 0;
+  if (from < 1 || from > len + 1) luaL_argerror(L, at + 2, "not a place in the bytes");
   size_t skip = (size_t)from - 1;
   xai_host_wish wish = XAI_HOST_WAIT;
-  if (self->owes) taken = 0; /* what is lent would be overwritten */
-  else wish = xai_host_feed(self->client, to_wire(L, 2), bytes + skip, len - skip, &taken);
-  bool is_due = self->owes || xai_client_timeout(self->client) == 0;
-  lua_pushstring(L, wishes[wish]);
-  lxai_push_whole(L, skip + taken + 1);
-  lua_pushboolean(L, is_due);
+  if (!self->owes) wish = xai_host_feed(self->client, to_wire(L, at), bytes + skip, len - skip, &taken);
+  return (lxai_fed){wish, skip + taken + 1};
+}
+
+int lxai_push_fed(lua_State *L, const lxai_client *self, lxai_fed fed) {
+  static const char *const wishes[] = {"read", "wait", "keep", "close"};
+  lua_pushstring(L, wishes[fed.wish]);
+  lxai_push_whole(L, fed.next);
+  lua_pushboolean(L, self->owes || xai_client_timeout(self->client) == 0);
   return 3;
+}
+
+/* handle:host_feed(id, bytes [, from]) -> "read" | "wait" | "keep" | "close", the place of the first byte not taken,
+ * and whether something is to be done: there are events to pull, or a request to take, or a moment has come.
+ * "wait": the call is full, offer the rest after its events have been pulled. No bytes at all: see xai_host_feed. */
+static int client_host_feed(lua_State *L) {
+  lxai_client *self = lxai_check_client(L);
+  lxai_fed fed = lxai_feed(L, self, 2);
+  return lxai_push_fed(L, self, fed);
 }
 
 /* handle:host_end(id, how [, detail]) */

@@ -290,30 +290,57 @@ function Call:deltas(owner)
   end
 end
 
---- Iterate over the events as the lines in which a server sends them, all that there are at once up to some KiB. Only
---- where the host carries the call, and before its first event; nil elsewhere. What memory lacks for raises, and is
---- lost.
+-- Out they go. One thread at a time: the other one looks when it is over.
+function Call:write_lines(bytes, count)
+  local passing = self.passing
+  passing.writing = true
+  passing.write(passing.list, bytes, count)
+  passing.writing = false
+  if self.done or self.ready then loop.wake(self) end
+end
+
+local function write_what_is_there(self)
+  local bytes, count = self.link:fetch_lines(self, self.passing.list, self.passing.named)
+  if self.room_line then loop.wake(self.room_line) end
+  if count > 0 then self:write_lines(bytes, count) end
+end
+
+--- Pass the events on as the lines in which a server sends them, all that there are at once up to some KiB, until
+--- the call is over. Only where the host carries the call, and before its first event; elsewhere nothing is done. The
+--- thread that reads the socket mostly writes as well, so that none has to be woken for that: meanwhile nothing is
+--- read. What memory lacks for raises, and is lost.
 --- @param named boolean  with the names of the events
---- @return (fun(): string[]?, integer?, integer?)? next  the lines in parts, a list that is used again; how many bytes
----   and events they are
-function Call:lines(named)
-  if not self.link.carried or self.done or self.last > 0 then return nil end
+--- @param write fun(lines: string[], bytes: integer, count: integer)  in a thread of the host's, and may wait there:
+---   the lines in parts, a list that is used again; how many bytes and events they are
+--- @return boolean passed  the call is over
+function Call:pass(named, write)
+  if not self.link.carried or self.done or self.last > 0 then return false end
   self.reading = true
   hold(self, false)
   choose_way(self)
+  local passing = {
+    named = named, write = write,
+    list = {},
+    writing = false, -- some thread is in `write`
+    over = false,    -- the answer is, and the thread that read it will end by itself
+    id = nil,        -- the exchange at hand
+    fault = nil,     -- what `write` raised in the thread that reads
+  }
+  self.passing = passing
   self.link:ring() -- what has come already is announced with the next turn
-  local list, host = {}, loop.host()
-  return function()
-    while not self.done do
-      if self.ready then
-        local bytes, count = self.link:fetch_lines(self, list, named)
-        if self.room_line then loop.wake(self.room_line) end
-        if count > 0 then return list, bytes, count end
-      else
-        host.wait(self) -- it is woken by the call's own thread, or by the pump
-      end
-    end
+  local host = loop.host()
+  while not passing.fault and (passing.writing or not self.done) do
+    if self.ready and not passing.writing then write_what_is_there(self) else host.wait(self) end
   end
+  if passing.fault then error(passing.fault, 0) end
+  return true
+end
+
+--- The thread that reads for `pass` is gone.
+function Call:stop_writing(fault)
+  local passing = self.passing
+  passing.writing, passing.fault = false, passing.fault or fault
+  loop.wake(self)
 end
 
 --- Keep no events, now or later.

@@ -110,6 +110,24 @@ function Link:fetch_lines(call, list, named)
   return bytes, count
 end
 
+local function passed(self, call, wish, rest, is_due, bytes, count, ...)
+  if count then go_on(self, call, ...) end
+  return wish, rest, is_due, bytes, count
+end
+
+--- A host feeds what came for a call whose events are passed on as lines: see xai.call.
+--- @return string wish
+--- @return integer rest     the place of the first byte not taken
+--- @return boolean is_due   there is more to be done than what came back
+--- @return integer? bytes   of the lines that the list holds now; nil: there are no events
+--- @return integer? count   of events
+function Link:pass(call, id, bytes, from)
+  local passing = call.passing
+  self.inside = true
+  return passed(self, call,
+    leave(self, self.handle:host_pass(id, bytes, from, call.id, passing.list, passing.named)))
+end
+
 --- Take one event, if there is one, to the call it belongs to.
 --- @return string|false kind  as the core calls it
 function Link:take()
@@ -167,6 +185,7 @@ end
 
 --- Move bytes; wait at most that long for some.
 function Link:crank(seconds)
+  if self.carried then late("xai.carrier").excuse(self) end
   self.inside = true
   local ok, err = self.handle:step(seconds)
   self.inside = false

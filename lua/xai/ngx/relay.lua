@@ -110,31 +110,30 @@ local function begin()
 end
 
 -- The same event by event, where the stream is simulated.
-local function lines_one_by_one(stream, named)
-  local next_event = stream:events()
-  return function()
-    for event in next_event do
-      if event.raw then -- no news of a further attempt
-        local text = lines_of(named and event.name, event.raw)
-        return text, #text, 1
-      end
+local function pass_one_by_one(stream, named, pass)
+  for event in stream:events() do
+    if event.raw then -- no news of a further attempt
+      local text = lines_of(named and event.name, event.raw)
+      pass(text, #text, 1)
     end
   end
 end
 
 local function pass_on(stream, way, report, started)
-  for lines, bytes, count in stream.call:lines(way.name) or lines_one_by_one(stream, way.name) do
+  local function pass(lines, bytes, count)
+    if report.client_gone then return end
     if report.events == 0 then
       begin()
       report.first = core.now() - started
     end
-    if report.client_gone or not write(lines) then
+    if write(lines) then
+      report.events, report.bytes = report.events + count, report.bytes + bytes
+    else
       report.client_gone = true
       stream:cancel()
-      return
     end
-    report.events, report.bytes = report.events + count, report.bytes + bytes
   end
+  if not stream.call:pass(way.name, pass) then pass_one_by_one(stream, way.name, pass) end
 end
 
 local function account(report, response, err)
