@@ -79,6 +79,7 @@ struct xai_sse {
 
 static inline size_t seek(const xai_sse *sse, char what) {
   size_t i = sse->pos;
+  if (i < sse->len && sse->chunk[i] == what) return i; /* of each event the last line is blank */
   if (sse->len - i >= 8) {
     const char *found = memchr(sse->chunk + i, what, sse->len - i);
     return found != NULL ? (size_t)(found - sse->chunk) : sse->len;
@@ -122,7 +123,8 @@ static xai_code set(xai_buf *buf, xai_str text) {
   return append(buf, text.ptr, text.len);
 }
 
-/* Most events are plain ASCII, and to know that is much cheaper than to read characters. */
+/* Most events are plain ASCII, and to know that is much cheaper than to read characters. The last word is read
+ * where it ends, some of it for the second time, rather than byte by byte. */
 static bool is_ascii(const char *bytes, size_t len) {
   uint64_t word[4], seen = 0;
   size_t i = 0;
@@ -133,6 +135,11 @@ static bool is_ascii(const char *bytes, size_t len) {
   for (; len - i >= sizeof word[0]; i += sizeof word[0]) {
     memcpy(word, bytes + i, sizeof word[0]);
     seen |= word[0];
+  }
+  if (i < len && len >= sizeof word[0]) {
+    memcpy(word, bytes + len - sizeof word[0], sizeof word[0]);
+    seen |= word[0];
+    i = len;
   }
   for (; i < len; i++) seen |= (uint64_t)(unsigned char)bytes[i];
   return (seen & 0x8080808080808080u) == 0;
