@@ -209,5 +209,6 @@ void xai_client_free(xai_client *client) {
   xai__free(&mem, client->base_url, client->base_url_size);
   xai__free(&mem, client->user_agent, client->user_agent_size);
   xai__keys_deinit(&client->keys);
+  xai__door_deinit(&client->door);
   xai__free(&mem, client, sizeof *client);
 }
