@@ -37,33 +37,34 @@ typedef struct answer_end {
   xai_why why;       /* the error that it makes, when it is one                */
 } answer_end;
 
+/* What each event needs comes first: thousands of streams share the cache. */
 typedef struct xai_answer {
-  xai_mem mem;
-  xai_reply reply;
-  bool stream_asked;
-  bool range_asked;         /* the caller sent a Range of its own: a 206 is what it wants */
-  const xai_limits *limits; /* borrowed */
   answer_mode mode;
   int status;
-  xai_buf headers; /* "name: value\n" for each                               */
-  xai_retry_after wish;
-  bool never_retry; /* x-should-retry: false                                  */
-  xai_buf inbox;    /* stream: bytes not yet lent; else the body              */
-  xai_buf lent;     /* stream: bytes lent to the sse parser                   */
-  bool reading;     /* the parser or the fold may still hold something        */
-  bool held;        /* bytes were refused: resume when there is room          */
-  bool text_due;    /* a whole answer to a stream request owes one TEXT delta */
-  bool over;        /* no more bytes will come                                */
-  answer_end end;   /* how the bytes ended                                    */
+  bool reading;  /* the parser or the fold may still hold something        */
+  bool held;     /* bytes were refused: resume when there is room          */
+  bool text_due; /* a whole answer to a stream request owes one TEXT delta */
+  bool over;     /* no more bytes will come                                */
+  unsigned flags;
+  const xai_limits *limits; /* borrowed */
   uint64_t body_bytes;
   uint64_t events; /* data events read                                       */
   xai_sse *sse;    /* made when first needed                                 */
   xai_fold *fold;
+  xai_str event_data; /* of the delta given last                                */
+  xai_buf inbox;      /* stream: bytes not yet lent; else the body              */
+  xai_buf lent;       /* stream: bytes lent to the sse parser                   */
+  xai_verdict verdict;
+  xai_mem mem;
+  xai_reply reply;
+  bool stream_asked;
+  bool range_asked; /* the caller sent a Range of its own: a 206 is what it wants */
+  bool never_retry; /* x-should-retry: false                                  */
+  xai_retry_after wish;
+  xai_buf headers;   /* "name: value\n" for each                               */
+  answer_end end;    /* how the bytes ended                                    */
   xai_json_doc *doc; /* the value of XAI_REPLY_JSON                            */
   const xai_json *value;
-  xai_str event_data; /* of the delta given last                                */
-  unsigned flags;
-  xai_verdict verdict;
 } xai_answer;
 
 /* `limits` is borrowed. */

@@ -37,10 +37,23 @@ typedef struct xai_call_shared {
   xai_result result; /* of the END given last                                    */
 } xai_call_shared;
 
+/* What each event needs lies together: the end of the request, the times, the beginning of the answer. */
 typedef struct xai_call {
-  xai_call_shared *shared;
+  xai_attempt *attempts;
+  size_t attempt_count;
+  size_t attempt_room;
+  xai_ticket ticket;   /* for the gate                                        */
+  const char *reason;  /* the call's, once it has ended; static                */
+  uint32_t advised_ms; /* see xai_result's retry_after_ms, once it has ended   */
+  uint32_t waited_ms;  /* backoff before the attempt in flight                */
+  uint64_t queued_at;  /* it has been QUEUED since                            */
+  size_t retry_of;     /* the RETRY event that was not taken is of this attempt */
+  xai_why why;         /* of the attempt that failed last, or of the result    */
   xai_request_copy request;
+  xai_call_shared *shared;
   call_state state;
+  xai_outcome outcome; /* the call's, else that of the attempt that failed last; NONE: there is none */
+  bool retry_due;      /* a RETRY event has not been taken                    */
   uint64_t started_at;
   uint64_t deadline_at;   /* UINT64_MAX: none                                    */
   uint64_t wake_at;       /* BACKOFF: when the next attempt may start            */
@@ -48,19 +61,7 @@ typedef struct xai_call {
   uint64_t last_byte_at;  /* body byte, or the end of our own slowness           */
   uint64_t last_data_at;  /* data event, likewise                                */
   uint64_t events_rested; /* data events read when all was read the last time    */
-  uint32_t waited_ms;     /* backoff before the attempt in flight                */
-  uint64_t queued_at;     /* it has been QUEUED since                            */
-  bool retry_due;         /* a RETRY event has not been taken                    */
-  size_t retry_of;        /* ... which is of this attempt                        */
-  xai_ticket ticket;      /* for the gate                                        */
-  xai_outcome outcome;    /* the call's, else that of the attempt that failed last; NONE: there is none */
-  const char *reason;     /* the call's, once it has ended; static                */
-  uint32_t advised_ms;    /* see xai_result's retry_after_ms, once it has ended   */
-  xai_attempt *attempts;
-  size_t attempt_count;
-  size_t attempt_room;
   xai_answer answer;
-  xai_why why; /* of the attempt that failed last, or of the result */
 } xai_call;
 
 /* Takes over `request`, also when it fails. NULL without memory. */

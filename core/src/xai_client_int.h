@@ -19,9 +19,8 @@
 
 typedef struct xai_slot {
   xai_client *client;
-  xai_call *call;            /* NULL: the slot is free                               */
-  xai_exchange *exchange;    /* NULL: none in flight                                 */
-  xai_exchange_request wire; /* what the transport borrows                           */
+  xai_call *call;         /* NULL: the slot is free                               */
+  xai_exchange *exchange; /* NULL: none in flight                                 */
   uint32_t index;
   uint16_t generation;  /* never 0                                              */
   bool is_ready;        /* in the ready queue                                   */
@@ -31,10 +30,11 @@ typedef struct xai_slot {
   bool is_told;         /* ... has said so, and they are not all taken          */
   uint64_t timer_at;    /* earliest promise to look, UINT64_MAX: none           */
   uint64_t drain_until; /* the rest of a complete answer may come until here    */
-  xai_log_mark told;    /* to the log                                           */
   struct xai_slot *next_ready;
   struct xai_slot *next_touched;
   struct xai_slot *next_free;
+  xai_exchange_request wire; /* what the transport borrows                           */
+  xai_log_mark told;         /* to the log                                           */
 } xai_slot;
 
 struct xai_client {

@@ -21,12 +21,12 @@ struct xai_wire {
   bool resuming;  /* in the list of those to be resumed                    */
   bool unwatched; /* without memory for it: must be ended                  */
   net *owner;
+  xai_link *link; /* NULL: connecting                                      */
+  xai_talk talk;
   xai_wire *prev, *next; /* among the active ones                       */
   xai_wire *resume;
   net_exchange *connector; /* NULL: not connecting                         */
-  xai_link *link;          /* NULL: connecting                             */
-  xai_talk talk;
-  char *held; /* read, and not taken by the sink                       */
+  char *held;              /* read, and not taken by the sink              */
   size_t held_len, held_at;
   uint64_t upload_due; /* when to look whether it gets on                 */
   size_t uploaded;     /* ... and how far it was the last time            */

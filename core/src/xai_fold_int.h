@@ -46,38 +46,35 @@ typedef struct xai_fold_half {
 } xai_fold_half;
 
 struct xai_fold {
-  xai_mem under;    /* the caller's allocator                                         */
-  xai_mem mem;      /* the same, counted: everything but this struct comes from here  */
-  size_t held, cap; /* bytes held now, and allowed                                    */
-  bool over;        /* the cap was reached                                            */
-  xai_reply kind;
-  unsigned max_depth;
-
   xai_json_doc *event; /* the event being read                                           */
   xai_json_doc *tree;  /* the response so far                                            */
   xai_json *response;  /* root of tree; NULL before anything came                        */
   size_t waste;        /* bytes in the tree that replaced values left behind, about      */
   size_t waste_limit;  /* then the tree moves                                            */
-
-  xai_str name;   /* of the event being read                                        */
-  size_t size;    /* bytes of its data                                              */
-  bool lone;      /* it holds half a surrogate pair                                 */
+  size_t held, cap;    /* bytes held now, and allowed                                    */
+  xai_reply kind;
+  bool over; /* the cap was reached                                            */
+  bool lone; /* the event being read holds half a surrogate pair               */
+  bool output_seen;
+  xai_str name;       /* of the event being read                                        */
+  size_t size;        /* bytes of its data                                              */
+  xai_fold_target at; /* the text that grew last, and where it is                       */
+  unsigned flags;
+  xai_json *at_text;
+  xai_fold_end end;
   xai_buf deltas; /* xai_delta, not yet pulled from delta_next on                   */
   size_t delta_next;
-
-  xai_fold_target at; /* the text that grew last, and where it is                       */
-  xai_json *at_text;
-  xai_buf closed;        /* xai_fold_target: texts and items that are final                */
-  xai_fold_half *halves; /* room for XAI__FOLD_HALVES; NULL before the first one           */
-  unsigned half_count;
-
-  bool output_seen;
-  unsigned flags;
-  xai_fold_end end;
-  xai_why why;     /* it ended so                                                    */
-  xai_code broken; /* what fold_event gave when it ended the stream                  */
-  xai_buf text;    /* joined, for xai__fold_text                                     */
   xai_buf scratch;
+
+  xai_mem under; /* the caller's allocator                                         */
+  xai_mem mem;   /* the same, counted: everything but this struct comes from here  */
+  unsigned max_depth;
+  unsigned half_count;
+  xai_fold_half *halves; /* room for XAI__FOLD_HALVES; NULL before the first one           */
+  xai_buf closed;        /* xai_fold_target: texts and items that are final                */
+  xai_why why;           /* it ended so                                                    */
+  xai_code broken;       /* what fold_event gave when it ended the stream                  */
+  xai_buf text;          /* joined, for xai__fold_text                                     */
 };
 
 /* ---- memory and ends (xai_fold.c) ---- */

@@ -25,17 +25,17 @@ typedef enum xai_http1_state {
 } xai_http1_state;
 
 typedef struct xai_http1 {
-  xai_head head;
-  xai_buf line; /* the start of a line whose end has not come      */
   xai_http1_state state;
-  uint64_t left;       /* bytes of the body or the chunk                  */
-  size_t room;         /* bytes that the body may still have              */
+  uint64_t left; /* bytes of the body or the chunk                  */
+  size_t room;   /* bytes that the body may still have              */
+  xai_buf line;  /* the start of a line whose end has not come      */
+  xai_head head;
   bool bodiless;       /* the request was HEAD                            */
   bool old;            /* HTTP/1.0                                        */
   bool closes;         /* "Connection: close"                             */
-  unsigned transfers;  /* Transfer-Encoding headers                       */
-  bool other_transfer; /* ... with anything but "chunked"                 */
+  bool other_transfer; /* a Transfer-Encoding with anything but "chunked" */
   bool other_encoding; /* Content-Encoding other than "identity"          */
+  unsigned transfers;  /* Transfer-Encoding headers                       */
   const char *why;     /* after an error: what was wrong, static, or NULL */
 } xai_http1;
 

@@ -21,23 +21,23 @@ typedef struct xai_request_copy {
   const char *url;
   xai_header *headers;
   size_t header_count;
+  size_t header_room;
   xai_str body;
   xai_reply reply; /* never AUTO                                         */
   bool stream;
-  bool repeatable;   /* an attempt of unknown outcome may be repeated      */
-  const char *model; /* "": not told                                       */
+  bool repeatable;     /* an attempt of unknown outcome may be repeated      */
+  bool tokens_guessed; /* `tokens`, from the body's size                     */
+  const char *model;   /* "": not told                                       */
   int priority;
-  uint64_t tokens;     /* never 0                                            */
-  bool tokens_guessed; /* ... from the body's size                           */
+  uint64_t tokens; /* never 0                                            */
   uint64_t most_cost;
-  xai_limits limits; /* resolved                                           */
-  void *user;
-  xai_buf text;    /* where the strings above live: the copy may be moved */
-  xai_buf payload; /* ... and the body                                    */
-  size_t header_room;
   xai_key *key;        /* shared; its header is borrowed from it. NULL: none   */
   char *authorization; /* the caller's own value of that header, wiped when it goes; NULL: none */
   size_t authorization_size;
+  xai_buf text;    /* where the strings above live: the copy may be moved */
+  xai_buf payload; /* ... and the body                                    */
+  void *user;
+  xai_limits limits; /* resolved                                           */
 } xai_request_copy;
 
 /* Fill `copy` from `request`. `random` makes the trace id. On failure nothing is held.

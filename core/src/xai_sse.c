@@ -30,17 +30,14 @@ typedef enum line_state {             /* of a line whose beginning came in an ea
 } line_state;
 
 struct xai_sse {
-  xai_mem mem;
-  size_t max;
-  xai_code dead; /* the error that ended it, or XAI_OK                                */
-  uint64_t stop; /* where it died                                                     */
-
   const char *chunk; /* lent; read up to pos                                              */
   size_t len;
   size_t pos;
   size_t lf; /* behind the next LF and CR from pos on, len + 1: none; up to pos: unknown */
   size_t cr;
   uint64_t base; /* bytes of all chunks before                                        */
+  size_t max;
+  xai_code dead; /* the error that ended it, or XAI_OK                                */
   bool lent;     /* next has not yet said XAI_MORE                                    */
 
   bool started;     /* the place of the byte order mark is passed                        */
@@ -48,31 +45,33 @@ struct xai_sse {
   uint8_t mark_len; /* bytes of the byte order mark seen                                 */
 
   line_state state; /* these five tell of a cut line                                     */
-  size_t line_len;  /* its bytes so far; 0: none is cut                                  */
   field kind;       /* once its name is known                                            */
+  size_t line_len;  /* its bytes so far; 0: none is cut                                  */
   uint8_t head_len;
   char head[LONGEST_NAME];
-  xai_buf cut; /* value of a cut event or id line; a repaired name while delivered  */
 
-  size_t held;    /* bytes of the lines that this event keeps                          */
   bool delivered; /* given out: forgotten with the next call                           */
   bool has_data;
   bool data_lent; /* its only data line is still in the chunk, at `data`               */
   bool name_lent; /* its name is still in the chunk, at `name`; else in name_text      */
-  xai_str data;
-  xai_str name;
-  xai_buf text; /* data lines joined, when not lent; a cut data line grows here      */
-  xai_buf name_text;
-  xai_buf fixed; /* data whose invalid bytes were replaced                            */
-
-  xai_buf id;      /* of the last event                                                 */
-  xai_buf next_id; /* of this event, when it has one                                    */
   bool has_next_id;
   bool id_replaced;
   bool next_id_replaced;
+  bool kept;   /* a buffer below has memory, perhaps; mostly all is lent            */
+  size_t held; /* bytes of the lines that this event keeps                          */
+  xai_str data;
+  xai_str name;
+  xai_buf cut;  /* value of a cut event or id line; a repaired name while delivered  */
+  xai_buf text; /* data lines joined, when not lent; a cut data line grows here      */
+  xai_buf name_text;
+  xai_buf fixed;   /* data whose invalid bytes were replaced                            */
+  xai_buf id;      /* of the last event                                                 */
+  xai_buf next_id; /* of this event, when it has one                                    */
 
+  uint64_t stop; /* where it died                                                     */
   int64_t retry;
   int64_t digits; /* of the retry line being read: -1 before the first, -2 if no number */
+  xai_mem mem;
 };
 
 /* ---- small helpers ---- */
@@ -175,6 +174,7 @@ static void begin_event(xai_sse *sse) {
   sse->held = 0;
   sse->delivered = sse->has_data = sse->data_lent = sse->name_lent = false;
   sse->name = (xai_str){"", 0};
+  if (!sse->kept) return;
   empty(&sse->text);
   empty(&sse->fixed);
   empty(&sse->cut);
@@ -198,12 +198,14 @@ static xai_code die(xai_sse *sse, xai_code code) {
 static xai_code own_data(xai_sse *sse) {
   if (!sse->data_lent) return XAI_OK;
   sse->data_lent = false;
+  sse->kept = true;
   return set(&sse->text, sse->data);
 }
 
 static xai_code own_name(xai_sse *sse) {
   if (!sse->name_lent) return XAI_OK;
   sse->name_lent = false;
+  sse->kept = true;
   xai_code code = set(&sse->name_text, sse->name);
   sse->name = xai__buf_str(&sse->name_text);
   return code;
@@ -212,6 +214,7 @@ static xai_code own_name(xai_sse *sse) {
 /* Makes `text` ready to take one more data line. */
 static xai_code join_data(xai_sse *sse) {
   if (!sse->has_data) return XAI_OK;
+  sse->kept = true;
   xai_code code = own_data(sse);
   return code == XAI_OK ? append(&sse->text, "\n", 1) : code;
 }
@@ -230,7 +233,7 @@ static xai_code take_id(xai_sse *sse, xai_str value) {
   if (value.len > 0 && memchr(value.ptr, '\0', value.len) != NULL) return XAI_OK;
   empty(&sse->next_id);
   sse->next_id_replaced = false;
-  sse->has_next_id = true;
+  sse->has_next_id = sse->kept = true;
   return xai__utf8_add_fixed(&sse->next_id, value.ptr, value.len, &sse->next_id_replaced);
 }
 
@@ -264,6 +267,7 @@ static xai_code open_value(xai_sse *sse) {
 }
 
 static xai_code add_value(xai_sse *sse, const char *bytes, size_t len) {
+  sse->kept = true;
   switch (sse->kind) {
     case FIELD_DATA: return append(&sse->text, bytes, len);
     case FIELD_RETRY: add_digits(sse, (xai_str){bytes, len}); return XAI_OK;
@@ -383,9 +387,10 @@ static xai_code end_line(xai_sse *sse, size_t stop) {
 }
 
 /* Invalid bytes are replaced here and not as they come: a sequence may be cut by a chunk, never by a line. */
-static xai_code make_valid(xai_str *text, xai_buf *room, bool *replaced) {
+static xai_code make_valid(xai_sse *sse, xai_str *text, xai_buf *room, bool *replaced) {
   if (is_ascii(text->ptr, text->len)) return XAI_OK;
   if (xai__utf8_valid(text->ptr, text->len) == text->len) return XAI_OK;
+  sse->kept = true;
   empty(room);
   xai_code code = xai__utf8_add_fixed(room, text->ptr, text->len, replaced);
   *text = xai__buf_str(room);
@@ -406,12 +411,12 @@ static xai_code end_event(xai_sse *sse, xai_sse_event *event) {
   }
   event->data = sse->data_lent ? sse->data : xai__buf_str(&sse->text);
   event->name = sse->name.len > 0 ? sse->name : (xai_str){"message", 7};
-  event->id = xai__buf_str(&sse->id);
+  event->id = sse->kept ? xai__buf_str(&sse->id) : (xai_str){"", 0};
   event->retry = sse->retry;
   event->replaced = sse->id_replaced;
   sse->delivered = true;
-  xai_code code = make_valid(&event->data, &sse->fixed, &event->replaced);
-  return code == XAI_OK ? make_valid(&event->name, &sse->cut, &event->replaced) : code;
+  xai_code code = make_valid(sse, &event->data, &sse->fixed, &event->replaced);
+  return code == XAI_OK ? make_valid(sse, &event->name, &sse->cut, &event->replaced) : code;
 }
 
 /* Bytes that begin like a byte order mark and turn out to be none begin a line that means nothing. */
@@ -502,8 +507,12 @@ void xai__sse_rest(xai_sse *sse) {
   xai_buf *const bufs[] = {&sse->cut, &sse->text, &sse->name_text, &sse->fixed, &sse->id, &sse->next_id};
   if (sse->lent) return;
   if (sse->delivered) begin_event(sse);
-  for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++)
+  if (!sse->kept) return;
+  sse->kept = false;
+  for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++) {
     if (bufs[i]->len == 0) xai__buf_deinit(bufs[i]);
+    else sse->kept = true;
+  }
 }
 
 xai_code xai_sse_feed(xai_sse *sse, const char *bytes, size_t len) {

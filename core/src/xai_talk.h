@@ -12,12 +12,12 @@
 #pragma GCC visibility push(hidden)
 
 typedef struct xai_talk {
-  const xai_exchange_request *request;
   xai_sink sink;
-  xai_buf head;    /* of the request; holds the key                    */
-  size_t head_len; /* ... also when it is forgotten                    */
+  size_t head_len; /* of the request's head, also when it is forgotten  */
   size_t given;    /* bytes of head and body that went out             */
+  xai_buf head;    /* of the request; holds the key                    */
   xai_http1 answer;
+  const xai_exchange_request *request;
 } xai_talk;
 
 /* authority: host and port for the Host header; path: with its query; coding: for Accept-Encoding, NULL: not a word
