@@ -47,7 +47,8 @@ local function all_streams(read)
     for _ = 1, count do
       xai.spawn(function()
         local stream = grok:stream(BODY)
-        events = events + read(stream)
+        local seen = read(stream) -- others count meanwhile
+        events = events + seen
         assert(stream:result())
       end)
     end
