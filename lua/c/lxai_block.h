@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: MIT
  *
  * A string of its own for each event's JSON would be most of what an event costs, and few programs look at it. An event
- * that is kept keeps its block: LXAI_BLOCK_MOST bytes at most.
+ * that is kept keeps its block: LXAI_BLOCK_MOST bytes at most, or twice that where texts alone were wanted before.
  */
 #ifndef LXAI_BLOCK_H
 #define LXAI_BLOCK_H

@@ -9,6 +9,7 @@
 #define LARGE_BYTES 4096  /* who keeps such an event keeps it alone */
 #define RUN_SLOTS 5       /* see take                               */
 #define USUAL_BYTES 256   /* of an event's data, about              */
+#define SPARED_MOST 32768 /* in a block that is used again: a read of the network brings half  */
 #define LINES_BYTES 16384 /* of lines: no further piece is put to them */
 #define SPLIT_BYTES 1024
 #define PIECE_BYTES 127
@@ -126,7 +127,7 @@ static void reuse_block(lua_State *L, lot *it) {
 
 static void renew_block(lua_State *L, lot *it, size_t len) {
   size_t need = lxai_block_need(len), usual = (size_t)it->most * USUAL_BYTES;
-  if (usual > LXAI_BLOCK_MOST) usual = LXAI_BLOCK_MOST;
+  if (usual > SPARED_MOST) usual = SPARED_MOST;
   find_room(L, it, need > usual ? need : usual);
   lua_pushliteral(L, "block");
   lua_pushvalue(L, AT_BLOCK);

@@ -6,7 +6,7 @@ local errors = require "xai.error"
 local late = require "xai.late"
 local loop = require "xai.loop"
 
-local LOT, SMALL_LOT = 64, 4 -- events at most that one crossing brings; in a host that gives us little time
+local LOT, SMALL_LOT = 128, 4 -- events at most that one crossing brings; in a host that gives us little time
 
 local Link = {}
 local link_mt = { __name = "xai.link", __index = Link }
