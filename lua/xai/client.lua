@@ -120,7 +120,10 @@ end
 -- The own `timeout` and `max_attempts` are limits of the core under friendlier names; nil: nothing is limited further.
 local function limits_of(where, options, level)
   if not (options.limits or options.timeout or options.max_attempts) then return nil end
-  local limits = copy(options_of.check(where .. ", limits", options.limits, known_limits, level + 1))
+  local limits = {}
+  if options.limits ~= nil then
+    limits = copy(options_of.check(where .. ", limits", options.limits, known_limits, level + 1))
+  end
   limits.deadline = options.timeout or limits.deadline
   limits.max_attempts = options.max_attempts or limits.max_attempts
   return limits

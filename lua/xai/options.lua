@@ -63,6 +63,8 @@ local function unknown(where, name, known)
 end
 
 local function fits(value, kinds)
+  local check = checks[kinds] -- most are of one kind
+  if check then return check(value) end
   for kind in kinds:gmatch("[^|]+") do
     if checks[kind](value) then return true end
   end
