@@ -7,7 +7,6 @@
 local core = require "xai.core"
 
 local PIECE = 65536
-local PART, PARTS = 127, 4 -- small parts come first, and so many: see push_pieces in lua/c/lxai_lot.c
 local TICK = 0.4    -- seconds between two looks at whether a call's thread is still there
 local GLANCE = 0.02 -- ... and at which call's turn it is
 
@@ -64,15 +63,12 @@ local function pass(host, call, id, bytes)
 end
 
 local function read(host, call, id, socket)
-  local parts = 0 -- in a row
   while true do
-    local most = parts < PARTS and PART or PIECE
-    local bytes, fault = host.receive(socket, most)
+    local bytes, fault = host.receive(socket, PIECE)
     if not bytes then
       finish(call.link, id, fault == "closed" and "closed" or "reset", fault)
       return "close"
     end
-    parts = #bytes == most and parts + 1 or 0
     local wish = (call.passing and pass or feed)(host, call, id, bytes)
     if wish ~= "read" then return wish end
   end

@@ -27,7 +27,7 @@ local STUCK = 10000 -- turns of a simulated network without an event before we s
 --- @field connect fun(request: table): any, string?, string?  a socket, or nil, how it failed, a few words
 --- @field send fun(socket: any, bytes: string): any, string?
 --- @field receive fun(socket: any, most: integer): string?, string?  what has come, at least a byte and, only for
----   speed's sake, at most so many; nil, "closed" or a fault
+---   memory's sake, at most so many; nil, "closed" or a fault
 --- @field keep fun(socket: any, request: table)       the next request to the same origin may have it
 --- @field close fun(socket: any)
 
