@@ -212,7 +212,7 @@ bool xai__simple_parse(xai_simple *out, xai_str source) {
 
 /* Does a line end here, in other than ASCII? */
 static bool is_separator(const char *at, const char *end) {
-  return end - at >= 3 && memcmp(at, "\xe2\x80", 2) == 0 && (at[2] == '\xa8' || at[2] == '\xa9');
+  return *at == '\xe2' && end - at >= 3 && at[1] == '\x80' && (at[2] == '\xa8' || at[2] == '\xa9');
 }
 
 static bool match_at(const xai_simple *simple, const char *at, const char *end) {

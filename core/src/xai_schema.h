@@ -248,9 +248,15 @@ typedef enum xai_schema_opcode {
   XAI_OP_REST_ELEMENTS
 } xai_schema_opcode;
 
+/* Both ends of a name: of one of up to 16 bytes, together with its length, all of it. */
+typedef struct xai_name_ends {
+  uint64_t head, tail;
+} xai_name_ends;
+
 /* A property that the schema knows by name. */
 typedef struct xai_schema_name {
   xai_str text;
+  xai_name_ends ends;
   xai_schema_node *node; /* in `properties`; may be NULL                    */
   uint32_t bit;          /* in what MEMBERS saw; UINT32_MAX: nobody asks    */
 } xai_schema_name;
@@ -370,34 +376,45 @@ struct xai_schema_op {
   } as;
 };
 
-/* Of a property's name, for xai_schema_members.slots: its length and both ends. Good enough, because the names are
- * those of the schema; short ones are read twice rather than byte by byte. */
-static inline uint32_t xai__name_hash(const char *text, size_t len) {
-  uint64_t head = 0, tail = 0;
+/* Short ones are read twice rather than byte by byte. */
+static inline xai_name_ends xai__name_ends(const char *text, size_t len) {
+  xai_name_ends ends = {0, 0};
   uint32_t low, high;
   if (len >= 8) {
-    memcpy(&head, text, 8);
-    memcpy(&tail, text + len - 8, 8);
+    memcpy(&ends.head, text, 8);
+    memcpy(&ends.tail, text + len - 8, 8);
   } else if (len >= 4) {
     memcpy(&low, text, 4);
     memcpy(&high, text + len - 4, 4);
-    head = (uint64_t)high << 32 | low;
+    ends.head = (uint64_t)high << 32 | low;
   } else if (len > 0) {
-    head = (uint64_t)(unsigned char)text[0] << 16 | (uint64_t)(unsigned char)text[len / 2] << 8 |
-           (unsigned char)text[len - 1];
+    ends.head = (uint64_t)(unsigned char)text[0] << 16 | (uint64_t)(unsigned char)text[len / 2] << 8 |
+                (unsigned char)text[len - 1];
   }
-  uint64_t hash = (head ^ (tail << 23 | tail >> 41) ^ len) * 0x9e3779b97f4a7c15u;
+  return ends;
+}
+
+/* For xai_schema_members.slots. Good enough, because the names are those of the schema. */
+static inline uint32_t xai__name_hash(xai_name_ends ends, size_t len) {
+  uint64_t hash = (ends.head ^ (ends.tail << 23 | ends.tail >> 41) ^ len) * 0x9e3779b97f4a7c15u;
   return (uint32_t)(hash >> 32);
+}
+
+static inline bool xai__name_is(const xai_schema_name *name, xai_name_ends ends, const char *key,
+                                size_t len) {
+  return name->ends.head == ends.head && name->ends.tail == ends.tail && name->text.len == len &&
+         (len <= 16 || memcmp(name->text.ptr, key, len) == 0);
 }
 
 /* The property of that name, or NULL. */
 static inline const xai_schema_name *xai__schema_name(const xai_schema_members *m, const char *key,
                                                       size_t len) {
   if (m->name_count == 0) return NULL;
-  uint32_t at = xai__name_hash(key, len) & m->mask;
+  xai_name_ends ends = xai__name_ends(key, len);
+  uint32_t at = xai__name_hash(ends, len) & m->mask;
   for (; m->slots[at] != 0; at = (at + 1) & m->mask) {
     const xai_schema_name *name = &m->names[m->slots[at] - 1];
-    if (name->text.len == len && memcmp(name->text.ptr, key, len) == 0) return name;
+    if (xai__name_is(name, ends, key, len)) return name;
   }
   return NULL;
 }

@@ -98,15 +98,25 @@ static verdict refuse_frame(xai_check *c, const xai_check_spot *spot, xai_code c
   return stop(c, code, &what);
 }
 
+static void begin_op(frame *f, const operation *op) {
+  f->op = op;
+  f->at = NULL;
+  f->index = f->phase = f->part = 0;
+  f->count = 0;
+  f->hit = false;
+}
+
+/* Set field by field, for clearing them all takes longer than all the rest of this. */
 static verdict push(xai_check *c, const xai_check_spot *spot) {
   if (!reserve_frame(c)) return refuse_frame(c, spot, XAI_ERR_NOMEM);
   unsigned type = spot->value->type;
   frame *f = &c->frames[c->frame_count];
-  memset(f, 0, sizeof *f);
+  begin_op(f, spot->node->list[type]);
   f->node = spot->node;
   f->value = spot->value;
-  f->op = spot->node->list[type];
   f->place = spot->place;
+  f->depth = f->refs = 0;
+  f->failed = false;
   f->quiet = spot->quiet;
   f->below = spot->below;
   f->merges = spot->merges;
@@ -273,7 +283,7 @@ static verdict members(xai_check *c, frame *f) {
   if (f->phase == 0) {
     f->phase = 1;
     f->at = f->value->as.list.first;
-    f->seen = take_bits(c, m->bits);
+    if (m->bits > 0) f->seen = take_bits(c, m->bits);
     if (c->code != XAI_OK) return XAI_VERDICT_STOP;
     if (!stepped(c, f->value->len + m->bits / 512)) return out_of_steps(c, f);
   } else if (!c->result) {
@@ -634,14 +644,6 @@ static verdict perform(xai_check *c, frame *f) {
   }
 }
 
-static void next_op(frame *f) {
-  f->op++;
-  f->at = NULL;
-  f->index = f->phase = f->part = 0;
-  f->count = 0;
-  f->hit = false;
-}
-
 /* The top frame has ended; what it evaluated counts for the one below if it held. */
 static void pop(xai_check *c) {
   frame *f = top(c);
@@ -663,7 +665,7 @@ static void run(xai_check *c, size_t bottom) {
     verdict v = XAI_VERDICT_PASS;
     while (v == XAI_VERDICT_PASS && f->op->code != XAI_OP_END && !over(c, f)) {
       v = perform(c, f);
-      if (v == XAI_VERDICT_PASS) next_op(f);
+      if (v == XAI_VERDICT_PASS) begin_op(f, f->op + 1);
     }
     if (c->code != XAI_OK) return;
     if (v != XAI_VERDICT_WAIT) pop(c);

@@ -308,13 +308,12 @@ typedef struct names {
 } names;
 
 static uint32_t name_index(names *n, xai_str text) {
-  uint32_t at = xai__name_hash(text.ptr, text.len) & n->mask;
+  xai_name_ends ends = xai__name_ends(text.ptr, text.len);
+  uint32_t at = xai__name_hash(ends, text.len) & n->mask;
   for (; n->slots[at] != 0; at = (at + 1) & n->mask) {
-    const xai_schema_name *known = &n->list[n->slots[at] - 1];
-    if (known->text.len == text.len && (text.len == 0 || memcmp(known->text.ptr, text.ptr, text.len) == 0))
-      return n->slots[at] - 1;
+    if (xai__name_is(&n->list[n->slots[at] - 1], ends, text.ptr, text.len)) return n->slots[at] - 1;
   }
-  n->list[n->count] = (xai_schema_name){.text = text, .bit = UINT32_MAX};
+  n->list[n->count] = (xai_schema_name){.text = text, .ends = ends, .bit = UINT32_MAX};
   n->slots[at] = ++n->count;
   return n->count - 1;
 }
