@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: MIT
  *
  * xai_curl_load.c has libcurl ready, xai_transport_curl.c moves the bytes, xai_curl_setup.c sets the options of a
- * request, xai_curl_trust.c says whom to believe, xai_curl_limits.c holds the limits in time, xai_curl_race.c tries
+ * request, xai_curl_trust.c says whom to believe, xai_curl_store.c loads them once, xai_curl_limits.c holds the limits in time, xai_curl_race.c tries
  * all addresses at once, xai_curl_h2.c overhears what became of a stream of HTTP/2, xai_curl_end.c says how an exchange
  * ended, xai_curl_wire.c does without libcurl once a plain connection stands.
  */
@@ -104,6 +104,9 @@ struct net {
   char *ca_file;        /* NULL: none; with no folder either: libcurl's own        */
   char *ca_folder;      /* of authorities by the hash of their names; NULL: none   */
   char *ca_stand_in;    /* in place of "no file", beside the folder; NULL: not needed */
+  void *ca_store;       /* OpenSSL's, of ca_file; NULL: not loaded yet, or not ours to load */
+  bool restores_folder; /* libcurl takes "no folder" for the one compiled in       */
+  bool own_store;       /* libcurl does not keep ca_file itself                    */
   bool by_folder;       /* the folder is asked; else, or when it does not know: the file */
   char *proxy;          /* NULL: from the environment                              */
   xai_sockets sockets;  /* open ones                                                */
@@ -142,6 +145,10 @@ bool xai__curl_trust_init(net *self, const xai_config *config);
 void xai__curl_trust_deinit(net *self);
 bool xai__curl_set_trust(net_exchange *x);
 bool xai__curl_trust_more(net_exchange *x, CURLcode result);
+/* Can the authorities be loaded by us? use: CURLOPT_SSL_CTX_FUNCTION, with the exchange. drop: at the end. */
+bool xai__curl_store_fits(const net *self);
+CURLcode xai__curl_store_use(CURL *easy, void *context, void *exchange);
+void xai__curl_store_drop(net *self);
 
 /* Headers and options of one request, and what has to go when it is over. */
 bool xai__curl_set_request(net_exchange *x);

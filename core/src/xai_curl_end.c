@@ -178,6 +178,8 @@ static void explain(const net_exchange *x, CURLcode result, xai_code code, char 
   else if (repeated(x, result)) snprintf(to, size, "a kept connection had died");
   else if (code == XAI_ERR_RESOLVE) snprintf(to, size, "%.*s", (int)host.len, host.ptr);
   else if (code == XAI_ERR_CONNECT) explain_connect(x, result, to, size);
+  else if (result == CURLE_SSL_CACERT_BADFILE && x->owner->own_store && !x->by_folder)
+    snprintf(to, size, "no authorities in the file %s", x->owner->ca_file);
   else if (code == XAI_ERR_TLS || code == XAI_ERR_RESET) snprintf(to, size, "%s", words);
   else if (x->head.why != NULL) snprintf(to, size, "%s", x->head.why);
   else if (code == XAI_ERR_HTTP && said(x, "chunk")) snprintf(to, size, "bad chunked encoding");

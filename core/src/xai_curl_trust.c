@@ -63,13 +63,14 @@ static bool keep(const net *self, char **to, const char *text) {
   return *to != NULL;
 }
 
-/* Where libcurl takes "no file" for its own bundle, and loads that for every connection, one authority of the folder
- * stands for it. */
-static bool keep_folder(net *self, const char *folder, const curl_version_info_data *info) {
+/* Where libcurl takes "none" for what was compiled in, and loads that bundle for every connection, one authority of a
+ * folder stands for it. */
+static bool keep_stand_in(net *self, const char *folder, const curl_version_info_data *info) {
   char path[MOST_PATH];
-  bool stand_in =
-    folder != NULL && info->version_num >= RESTORES_DEFAULTS && find_hashed(folder, path, sizeof path);
-  return keep(self, &self->ca_folder, folder) && keep(self, &self->ca_stand_in, stand_in ? path : NULL);
+  if (info->version_num < RESTORES_DEFAULTS) return true;
+  if (folder == NULL) folder = usual_folder(info);
+  bool found = folder != NULL && find_hashed(folder, path, sizeof path);
+  return keep(self, &self->ca_stand_in, found ? path : NULL);
 }
 
 /* A wrong path that somebody gave is used all the same: the failure names it, and trust never widens by accident. */
@@ -88,7 +89,11 @@ bool xai__curl_trust_init(net *self, const xai_config *config) {
   }
   if (file != NULL && !openssl) folder = NULL; /* others read all that is in it, too */
   self->by_folder = folder != NULL;
-  return keep(self, &self->ca_file, file) && keep_folder(self, folder, info);
+  self->restores_folder = info->version_num >= RESTORES_DEFAULTS && info->capath != NULL;
+  if (!keep(self, &self->ca_file, file) || !keep(self, &self->ca_folder, folder)) return false;
+  if (!keep_stand_in(self, folder, info)) return false;
+  self->own_store = openssl && self->restores_folder && xai__curl_store_fits(self);
+  return true;
 }
 
 static void forget(const net *self, char *text) {
@@ -96,6 +101,7 @@ static void forget(const net *self, char *text) {
 }
 
 void xai__curl_trust_deinit(net *self) {
+  xai__curl_store_drop(self);
   forget(self, self->ca_file);
   forget(self, self->ca_folder);
   forget(self, self->ca_stand_in);
@@ -103,15 +109,29 @@ void xai__curl_trust_deinit(net *self) {
 
 /* Never both: with a folder beside the file, also one compiled in, libcurl loads the whole file for every connection
  * instead of keeping it in its cache: 40 ms instead of 1. From 8.17 on it cannot be talked out of a folder that was
- * compiled in. */
+ * compiled in, only into one where nobody is: or it would believe more than it was told. */
+static const char *folder_for(const net_exchange *x) {
+  const net *self = x->owner;
+  if (x->by_folder) return self->ca_folder;
+  return self->restores_folder ? "/dev/null" : NULL;
+}
+
+static const char *file_for(const net_exchange *x) {
+  const net *self = x->owner;
+  return x->by_folder || self->own_store ? self->ca_stand_in : self->ca_file;
+}
+
 bool xai__curl_set_trust(net_exchange *x) {
   const net *self = x->owner;
   x->by_folder = self->by_folder;
   if (self->ca_file == NULL && self->ca_folder == NULL) return true; /* as libcurl goes */
-  const char *file = x->by_folder ? self->ca_stand_in : self->ca_file,
-             *folder = x->by_folder ? self->ca_folder : NULL;
-  bool ok = curl_easy_setopt(x->easy, CURLOPT_CAINFO, file) == CURLE_OK;
+  const char *folder = folder_for(x);
+  bool ok = curl_easy_setopt(x->easy, CURLOPT_CAINFO, file_for(x)) == CURLE_OK;
   bool known = curl_easy_setopt(x->easy, CURLOPT_CAPATH, folder) == CURLE_OK;
+  if (self->own_store) {
+    ok = curl_easy_setopt(x->easy, CURLOPT_SSL_CTX_FUNCTION, xai__curl_store_use) == CURLE_OK && ok;
+    ok = curl_easy_setopt(x->easy, CURLOPT_SSL_CTX_DATA, x) == CURLE_OK && ok;
+  }
   return ok && (known || folder == NULL);
 }
 
