@@ -31,7 +31,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing
 FLAGS    := -std=c11 -O2 -g -fPIC -fvisibility=hidden $(WARNINGS) -Icore/include $(CURL_FLAGS) $(PCRE2_FLAGS)
 Q         = $(if $(V),,@echo "  $@";)
 COMPILE   = $(Q)$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
-LIBS     := $(CURL_LIBS) $(PCRE2_LIBS) -lm
+LIBS     := $(CURL_LIBS) $(PCRE2_LIBS) -lm -ldl
 LUA_LIBS := $(PCRE2_LIBS) -lm
 
 CORE     := $(patsubst core/src/%.c,$(B)/core/%.o,$(wildcard core/src/*.c))

@@ -21,6 +21,12 @@
 
 #pragma GCC visibility push(hidden)
 
+/* Before 7.85 a cancelled exchange may leave its connection open, and the server at work. */
+#define XAI_CURL_LEAST 0x075500
+#if LIBCURL_VERSION_NUM < XAI_CURL_LEAST
+#error "libcurl 7.85 or later is needed"
+#endif
+
 /* Since 7.80 libcurl tells when a connection is ready for a request. */
 #define XAI_CURL_TELLS_READY (LIBCURL_VERSION_NUM >= 0x075000)
 
@@ -127,8 +133,8 @@ struct net {
   uint64_t alarm_due;
 };
 
-/* Before anything else of libcurl; the second time is cheap. XAI_ERR_LIBRARY: it could not be loaded, XAI_ERR_NOMEM:
- * not be set up. */
+/* Before anything else of libcurl; the second time is cheap. XAI_ERR_LIBRARY: it could not be loaded or is too old,
+ * XAI_ERR_NOMEM: it could not be set up. */
 xai_code xai__curl_load(xai_error *err);
 
 /* Only connect, for a wire, which is told. NULL without memory. */

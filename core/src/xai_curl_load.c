@@ -167,8 +167,16 @@ static xai_code load(xai_error *err) {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static bool ready;
 
+/* The one that we run with may be older than the one that we were built with. */
+static xai_code check_age(xai_error *err) {
+  const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
+  if (info->version_num >= XAI_CURL_LEAST) return XAI_OK;
+  return xai__fail(err, XAI_ERR_LIBRARY, "libcurl %s is too old: 7.85 or later is needed", info->version);
+}
+
 static xai_code load_and_init(xai_error *err) {
   xai_code code = load(err);
+  if (code == XAI_OK) code = check_age(err);
   if (code != XAI_OK || curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK) return code;
   return xai__fail(err, XAI_ERR_NOMEM, "libcurl could not be set up");
 }
