@@ -57,6 +57,7 @@ build = {
         "core/src/xai_curl_load.c",
         "core/src/xai_curl_race.c",
         "core/src/xai_curl_setup.c",
+        "core/src/xai_curl_store.c",
         "core/src/xai_curl_trust.c",
         "core/src/xai_curl_wire.c",
         "core/src/xai_decimal.c",
