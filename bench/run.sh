@@ -44,5 +44,5 @@ coproc PLAIN { exec build/bench/server; }
 read -r BENCH_PORT <&"${PLAIN[0]}"
 { coproc SECURE { exec build/bench/server --tls $tls/cert.pem $tls/key.pem; }; } 2>/dev/null
 read -r BENCH_TLS_PORT <&"${SECURE[0]}"
-export BENCH_PORT BENCH_TLS_PORT
+export BENCH_PORT BENCH_TLS_PORT BENCH_SERVER=$PLAIN_PID
 LUA_PATH_5_4="./?.lua;$LUA_PATH_5_4" lua5.4 bench/run.lua "$@"
