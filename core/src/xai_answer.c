@@ -7,7 +7,9 @@
 #include "xai_sse.h"
 
 enum {
-  INBOX_FULL = 64 << 10,      /* a stream with this much unread is not read further      */
+  INBOX_FULL = 64 << 10, /* a stream with this much unread is not read further      */
+  HOT_OF_SSE = 192,      /* bytes that an event that comes whole looks at    */
+  HOT_OF_FOLD = 288,
   KEPT_ERROR_BODY = 64 << 10, /* of an error answer; the rest is thrown away             */
   SHOWN_BODY = 200            /* of an answer that is not JSON, in the message           */
 };
@@ -252,6 +254,8 @@ static xai_code decide_mode(xai_answer *answer) {
 static xai_code take_stream(xai_answer *answer, const char *bytes, size_t len) {
   answer->held = answer->inbox.len > 0 && answer->inbox.len + len > INBOX_FULL;
   if (answer->held) return XAI_MORE;
+  xai__fetch(answer->sse, HOT_OF_SSE);
+  xai__fetch(answer->fold, HOT_OF_FOLD);
   return xai__buf_add(&answer->inbox, bytes, len);
 }
 

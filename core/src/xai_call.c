@@ -520,6 +520,15 @@ void xai__call_tick(xai_call *call, uint64_t now) {
 
 /* ---- events */
 
+void xai__call_expect(const xai_call *call) {
+  const char *from = (const char *)&call->request.payload, *to = (const char *)&call->answer.mem;
+  xai__fetch(from, (size_t)(to - from));
+}
+
+void xai__call_expect_pull(const xai_call *call) {
+  if (call->answer.fold != NULL) xai__fold_expect(call->answer.fold);
+}
+
 bool xai__call_ready(const xai_call *call) {
   if (call->state == CALL_ENDED || call->retry_due) return true;
   return call->state == CALL_READING && xai__answer_ready(&call->answer);

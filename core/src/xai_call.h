@@ -82,6 +82,10 @@ bool xai__call_has_spent_body(const xai_call *call);
 /* True once after bytes were refused and there is room again. */
 bool xai__call_wants_resume(xai_call *call);
 
+/* Bytes have come for it: fetch what they need now, and later what pulling them needs. */
+void xai__call_expect(const xai_call *call);
+void xai__call_expect_pull(const xai_call *call);
+
 /* What the exchange tells; see xai_sink. */
 void xai__call_status(xai_call *call, uint64_t now, int status);
 xai_code xai__call_header(xai_call *call, xai_str name, xai_str value);

@@ -142,6 +142,7 @@ static xai_code on_header(void *user, xai_str name, xai_str value) {
 
 static xai_code on_body(void *user, const char *bytes, size_t len) {
   xai_slot *s = user;
+  xai__call_expect(s->call);
   xai_call *call = call_of(s);
   return xai__call_body(call, s->client->now, bytes, len);
 }
@@ -232,7 +233,9 @@ void xai__slot_refresh(xai_slot *s) {
     return;
   }
   promise_to_look(s);
-  if (xai__call_ready(s->call)) xai__slot_push_ready(s);
+  if (!xai__call_ready(s->call)) return;
+  xai__call_expect_pull(s->call);
+  xai__slot_push_ready(s);
 }
 
 /* Those who waited in line and whose turn it is now, or never. */

@@ -5,6 +5,7 @@
 #include "xai_curl_wire.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -267,6 +268,22 @@ static void read_answer(xai_wire *wire) {
   else if (got > 0 && feed(wire, bytes, (size_t)got, &taken) && wire->paused)
     hold(wire, bytes + taken, (size_t)got - taken);
   else if (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) end_reset(wire, errno);
+}
+
+/* One link of the chain for all of them, then the next link: each is there when it is followed. */
+void xai__wire_expect(const net *self, const xai_poll_ready *ready, size_t count) {
+  enum { HOT_OF_WIRE = offsetof(xai_wire, talk.answer.head) + sizeof(xai_head), HOT_OF_USER = 96 };
+  for (size_t i = 0; i < count; i++)
+    xai__fetch(xai__links_find(&self->links, ready[i].fd), offsetof(xai_link, next));
+  for (size_t i = 0; i < count; i++) {
+    const xai_link *link = xai__links_find(&self->links, ready[i].fd);
+    if (link != NULL) xai__fetch(link->user, HOT_OF_WIRE);
+  }
+  for (size_t i = 0; i < count; i++) {
+    const xai_link *link = xai__links_find(&self->links, ready[i].fd);
+    const xai_wire *wire = link != NULL ? link->user : NULL;
+    if (wire != NULL) xai__fetch(wire->talk.sink.user, HOT_OF_USER);
+  }
 }
 
 bool xai__wire_ready(net *self, const xai_poll_ready *ready) {

@@ -45,6 +45,8 @@ bool xai__wire_has_sent(const xai_wire *wire);
 
 /* Its connector has come to its end: with a socket of ours, or -1 and why. */
 void xai__wire_connected(xai_wire *wire, int fd, const xai_exchange_end *end);
+/* These will be served next. What thousands of streams hold is in no cache: fetch what serving these will look at. */
+void xai__wire_expect(const net *self, const xai_poll_ready *ready, size_t count);
 /* False: the descriptor is none of ours. */
 bool xai__wire_ready(net *self, const xai_poll_ready *ready);
 /* Those that were resumed, those that cannot be watched, and uploads that do not get on; all of a step. */

@@ -313,6 +313,12 @@ xai_code xai__fold_next(xai_fold *fold, xai_delta *delta) {
   return XAI_OK;
 }
 
+void xai__fold_expect(const xai_fold *fold) {
+  xai__fetch(fold->event, sizeof *fold->event);
+  xai__fetch(fold->tree, sizeof *fold->tree);
+  xai__fetch(fold->at_text, sizeof *fold->at_text);
+}
+
 void xai__fold_rest(xai_fold *fold) {
   if (fold->delta_next < fold->deltas.len) return;
   fold->name = xai_str_of("");

@@ -42,6 +42,8 @@ xai_code xai__fold_event(xai_fold *fold, xai_str name, xai_str data, xai_error *
  * marker or a ping. Text is given out in whole characters: half of a surrogate pair is held back (F55). */
 xai_code xai__fold_next(xai_fold *fold, xai_delta *delta);
 
+/* Soon an event will be read: fetch what that looks at. */
+void xai__fold_expect(const xai_fold *fold);
 /* Between two events, when all deltas have been pulled: gives back the memory that only an event needs. */
 void xai__fold_rest(xai_fold *fold);
 

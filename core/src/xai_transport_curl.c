@@ -21,7 +21,7 @@
 #define NEVER UINT64_MAX
 /* What a step brings shall still be in the cache when it is parsed, and a step must end: so few sockets at a time, in
  * turns, until they have said enough. */
-#define READY_ROOM 8
+#define READY_ROOM 16
 #define READY_MOST 1032u
 #define TOLD_ENOUGH 65536u
 #define SPARE_MAX 64 /* easy handles kept for reuse, some 6 KiB each     */
@@ -581,6 +581,7 @@ static bool is_of_a_race(net *self, int fd) {
 static size_t serve_wires(net *self, xai_poll_ready *ready, size_t count) {
   size_t left = 0;
   xai__wire_resume_all(self);
+  if (count > 1) xai__wire_expect(self, ready, count);
   for (size_t i = 0; i < count; i++)
     if (!xai__wire_ready(self, &ready[i])) ready[left++] = ready[i];
   return left;
