@@ -23,11 +23,15 @@ local function leave(self, ...)
   return ...
 end
 
-local function finish(self, id, call, result)
+-- The core says once how a call ended. Without memory even calling a function may fail: so it is remembered first, and
+-- whoever takes next goes on here.
+local function finish(self)
+  local call = self.ended
   self.crowded = false
-  self.calls[id] = nil
+  self.calls[call.id] = nil
   loop.attend(self)
-  if call then call:settle_or_end(result) end
+  if not call.done then call:settle_or_end(self.ended_result) end
+  if self.ended == call then self.ended, self.ended_result = false, false end
 end
 
 -- What waits in the core for its reader does so alone, unless the program itself turns the crank.
@@ -38,10 +42,12 @@ end
 
 local function route(self, id, kind, text, name, raw, output_index, content_index)
   local call = self.calls[id]
-  if kind == "end" then
-    finish(self, id, call, text)
-  elseif not call then
+  if not call then
+    self.crowded = self.crowded and kind ~= "end"
     loop.attend(self)
+  elseif kind == "end" then
+    self.ended, self.ended_result = call, text
+    finish(self)
   elseif kind == "ready" then
     announce(self, call)
   else
@@ -53,10 +59,15 @@ end
 
 -- Gives the next event there is to its call; says which kind it is, or false.
 local function next_event(self)
+  if self.ended then
+    finish(self)
+    return "end"
+  end
   self.inside = true
   local id, kind, text, name, raw, output_index, content_index = self.handle:next()
   self.inside = false
   if kind == "ready" and self.calls[id] then self.calls[id].ready = true end -- at once: it is said once
+  if kind == "end" then self.ended, self.ended_result = self.calls[id], text end
   if self.dropped[1] then drop(self) end
   if not id then return false end
   route(self, id, kind, text, name, raw, output_index, content_index)
@@ -68,12 +79,6 @@ local function go_on(self, call, word, ...)
   if word == "rest" then call.ready = false
   elseif word == "owed" then next_event(self)
   elseif word ~= "more" then route(self, call.id, word, ...) end
-end
-
-local function fetched(self, call, lot, count, ...)
-  lot.count = count
-  call.packed = count > 0 and lot
-  go_on(self, call, ...)
 end
 
 local function fetched_lines(self, call, bytes, count, ...)
@@ -88,9 +93,15 @@ function Link:fetch(call, lot, sparing)
     call.ready = false
     return
   end
-  self.inside = true
+  if self.ended then return finish(self) end
   local most = loop.is_paced() and SMALL_LOT or LOT
-  fetched(self, call, lot, leave(self, self.handle:take(call.id, lot, most, sparing)))
+  self.inside = true
+  local count, word, first, second, third = self.handle:take(call.id, lot, most, sparing)
+  self.inside = false
+  lot.count, call.packed = count, count > 0 and lot -- at once, see finish
+  if word == "end" then self.ended, self.ended_result = call, first end
+  if self.dropped[1] then drop(self) end
+  go_on(self, call, word, first, second, third)
   if self.log then self:tell_log() end
 end
 
@@ -330,6 +341,7 @@ end
 --- Everything in flight ends as "cancelled"; the connections are closed.
 function Link:close()
   if not self.handle then return end
+  if self.ended then finish(self) end
   local texts = {}
   for id, call in pairs(self.calls) do texts[id] = call.streamed and self:text(id) or nil end
   local handle, live = self.handle, self.calls
@@ -366,6 +378,8 @@ local function new(config, sim, log, on_end)
     synced = 0,      -- how far the handle's clock has followed the loop's
     budgeted = config.budget ~= nil,
     calls = {},      -- id -> xai.Call
+    ended = false,   -- a call that ended and is not settled yet
+    ended_result = false, -- ... and how
     crowded = false, -- no place was free, and no call has ended since
     driven = false,  -- by the program's own loop: nothing is held
     inside = false,  -- the core is at work: no finaliser may call it
