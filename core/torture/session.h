@@ -44,7 +44,12 @@ static inline void session_end(session *s, const xai_result *result) {
   s->code = result->error.code;
   if (result->error.code == XAI_ERR_NOMEM) s->starved = true;
   CHECK((result->outcome == XAI_OUTCOME_COMPLETE) == (result->error.code == XAI_OK));
-  CHECK_STR(xai_result_header(s->client, "no-such-header"), "");
+  static const char *const names[] = {"no-such-header", "content-type"};
+  xai_str values[2];
+  xai_result_headers(s->client, names, 2, values);
+  CHECK_STR(values[0], "");
+  xai_str kind = xai_result_header(s->client, "Content-Type");
+  CHECK(values[1].len == kind.len && memcmp(values[1].ptr, kind.ptr, kind.len) == 0);
   size_t len = s->text_len;
   s->text_len = 0; /* one call after another is answered */
   if (result->outcome != XAI_OUTCOME_COMPLETE || s->wanted == NULL) return;
