@@ -257,14 +257,17 @@ end
 -- The next moment that anything is due which the calls in flight over real connections do not see to themselves; and
 -- how many clients have such calls, with one of these clients.
 local function outlook(limit)
-  local due = earlier(limit, sleepers[1] and sleepers[1].due)
-  local count, one = 0, nil
+  local due, count, one = limit, 0, nil
+  if sleepers[1] then due = earlier(due, sleepers[1].due) end
   for i = 1, opened do
     local client = open[i]
     if client and client:busy() then
-      local seconds = client.virtual and client:due()
-      due = earlier(due, seconds and now() + seconds)
-      if not client.virtual then count, one = count + 1, client end
+      if client.virtual then
+        local seconds = client:due()
+        due = earlier(due, seconds and now() + seconds)
+      else
+        count, one = count + 1, client
+      end
     end
   end
   return due, count, one
@@ -365,7 +368,8 @@ end
 --- @param timeout number?  seconds
 --- @return boolean held  false: the time was up
 local function wait(subject, check, timeout)
-  if host_around() then return hosted:wait(subject, check, timeout) end
+  if hosted == nil then host_around() end
+  if hosted then return hosted:wait(subject, check, timeout) end
   local limit = timeout and now() + timeout
   while not check(subject) do
     if limit and now() >= limit then return false end
