@@ -265,7 +265,10 @@ function Response:computed_cost()
     { tier = rawget(self, "service_tier"), book = meta.book, us = meta.us })
 end
 
--- What the core has not told yet of a call's end it tells when something is asked for that is not there.
+--- The same as response:meta(), also of what has a member of that name. What the core has not told yet of a call's
+--- end it tells when something is asked for that is not there.
+--- @param response xai.Response
+--- @return table
 local function told(response)
   local meta = metas[response] or {}
   if meta.told then local _ = meta.attempts end
@@ -326,7 +329,7 @@ local function is(value)
   return getmetatable(value) == mt
 end
 
---- @class xai.responses  `meta`: the same as response:meta(), also of what has a member of that name
+--- @class xai.responses
 local module = { wrap = wrap, is = is, meta = told }
 
 return module
