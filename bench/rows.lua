@@ -2,9 +2,10 @@
 -- SPDX-License-Identifier: MIT
 --
 -- A row: name, unit, figure (which line of a subject's output), goal (a test of ours and the others, with its words),
--- subjects: { who, command }, or { who, commands }: the geometric mean of them. A name that begins with "... " goes on
--- from the last that does not. $SMALL, $FLAT(n) and $RATE(hz) stand for base URLs of the load server, $SECURE and
--- $TLS(hz) for those of the one with TLS; $BENCH_... is the environment's.
+-- subjects: { who, command }, or { who, commands }: the geometric mean of them; its `prefix` stands before the names of
+-- its figures, where a command gives those of several. A name that begins with "... " goes on from the last that does
+-- not. $SMALL, $FLAT(n) and $RATE(hz) stand for base URLs of the load server, $SECURE and $TLS(hz) for those of the one
+-- with TLS; $BENCH_... is the environment's.
 local function most(limit, unit)
   return { text = ("<= %g %s"):format(limit, unit), met = function(ours) return ours <= limit end }
 end
@@ -244,12 +245,15 @@ row("resident after require and one call, lua5.4", "MiB", "mib", most(13, "MiB")
 
 -- ---- a relay: browser, nginx, API
 
-local relays = {}
-for i, relay in ipairs { { "xai", "xai" }, { "nginx proxy_pass", "proxy" }, { "nginx, a bare cosocket", "bare" },
-  { "node, bytes piped", "pipe" }, { "node, openai's SDK", "openai" } } do
-  relays[i] = { relay[1], ("bench/load/relay.sh %s 200 20 6"):format(relay[2]) }
+local function relay(who, name, relays)
+  return { who, ("bench/load/relay.sh %s 200 20 6"):format(relays or name), prefix = name .. "_" }
 end
-row("relay in nginx, 200 streams, 20 events/s: CPU each", "us", "relay_us", most_of(1.5, "nginx proxy_pass"), relays)
+local in_nginx = "proxy,bare,xai" -- in turns, by one process
+local ours, bare = relay("xai", "xai", in_nginx), relay("nginx, a bare cosocket", "bare", in_nginx)
+local relays = { ours, relay("nginx proxy_pass", "proxy", in_nginx), bare, relay("node, bytes piped", "pipe"),
+  relay("node, openai's SDK", "openai") }
+row("relay in nginx, 200 streams, 20 events/s: CPU each", "us", "relay_us", nil, relays)
+row("... CPU, in that of proxy_pass", "x", "over_proxy", most(1.5, "x"), { ours, bare })
 row("... delay, p99", "ms", "p99_ms", most(0.5, "ms"), relays)
 row("... what it adds, p50", "us", "added_us", most(40, "us"), relays)
 

@@ -41,7 +41,7 @@ end
 local function figure_of(subject, row, round)
   if type(subject[2]) == "string" then
     local figures = run(subject[2], round)
-    return figures[row.figure], figures.fault or "no such figure"
+    return figures[(subject.prefix or "") .. row.figure], figures.fault or "no such figure"
   end
   local sum = 0
   for _, command in ipairs(subject[2]) do

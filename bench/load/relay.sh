@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# relay.sh - one relay between the load server and bench/load/readers.c, each side on a processor of its own.
+# relay.sh - relays between the load server and bench/load/readers.c, each side on a processor of its own.
 # SPDX-License-Identifier: MIT
 #
-# relay.sh xai|bare|proxy|pipe|openai STREAMS HZ SECONDS     in the repository's root; what is printed is readers.c's
-#   xai: xai.ngx.relay in nginx; bare: a cosocket there and nothing of ours; proxy: nginx's proxy_pass; pipe, openai:
-#   bench/peers/relay.mjs
+# relay.sh RELAY[,RELAY...] STREAMS HZ SECONDS     in the repository's root; what is printed is readers.c's
+#   One nginx for all of xai: xai.ngx.relay there, bare: a cosocket and nothing of ours, proxy: its proxy_pass; or one
+#   of pipe, openai: bench/peers/relay.mjs
 set -euo pipefail
 
 who=$1 streams=$2 hz=$3 seconds=$4
@@ -28,7 +28,7 @@ fi
 
 start() { # on $port
   case $who in
-    xai | bare | proxy)
+    *xai* | *bare* | *proxy*)
       sed -e "s|@MODULES@|$load|" -e "s|@RUN@|$run|" -e "s|@TREE@|$PWD|g" -e "s|@PORT@|$port|" -e "s|@API@|$api|" \
         bench/load/relay.conf >"$run/nginx.conf"
       exec "${far[@]}" nginx -p "$run/" -c "$run/nginx.conf" -e "$run/error.log"
@@ -45,7 +45,8 @@ for _ in {1..20}; do
   for _ in {1..100}; do
     kill -0 "$relay" 2>/dev/null || break
     if curl -sf "http://127.0.0.1:$port/ready" >/dev/null; then
-      "${near[@]}" build/bench/readers "$api/responses" "http://127.0.0.1:$port/$who" "$relay" "$streams" "$seconds"
+      mapfile -t ways < <(tr , '\n' <<<"$who" | sed "s|.*|&=http://127.0.0.1:$port/&|")
+      "${near[@]}" build/bench/readers "$api/responses" "$relay" "$streams" "$seconds" "${ways[@]}"
       exit
     fi
     sleep 0.1
