@@ -211,6 +211,12 @@ function helper.failure(status, code, message, headers)
   return { status = status, json = { code = code, error = message }, headers = headers }
 end
 
+--- Was the library built with PCRE2? Without it there are patterns that it knows to be good and cannot match.
+function helper.has_pcre2()
+  local _, err = core.schema '{"pattern":"(?<!x)y"}'
+  return not (err and err.kind == "library")
+end
+
 --- All values an iterator gives, by a function of each.
 function helper.collect(iterator, pick)
   local list = {}

@@ -1,4 +1,5 @@
 --- xai.schema.lint: what the API's subset of JSON Schema does not hold.
+local helper = require "spec.helper"
 local xai = require "xai"
 
 local lint = xai.schema.lint
@@ -51,8 +52,12 @@ describe("xai.schema.lint", function()
     '{"minLength":2049,"maxLength":2048,"maxItems":257,"maxProperties":65}')
   finds("words that the documentation does not have", "best_effort  uniqueItems; best_effort  multipleOf",
     '{"uniqueItems":true,"multipleOf":3}')
-  for _, pattern in ipairs { "^(?=a)b$", "^(?<!a)b$", [[^(a)\1$]], [[^\p{L}$]], [[^\bfoo$]] } do
+  for _, pattern in ipairs { "^(?=a)b$", [[^\bfoo$]] } do
     finds("the pattern " .. pattern, "best_effort  pattern", { pattern = pattern })
+  end
+  for _, pattern in ipairs { "^a(?=b)b$", "^(?<!a)b$", [[^(a)\1$]], [[^\p{L}$]] } do
+    local rest = helper.has_pcre2() and "" or "; unchecked  "
+    finds("the pattern " .. pattern, "best_effort  pattern" .. rest, { pattern = pattern })
   end
   finds("inline flags, which JavaScript does not know either", "best_effort  pattern; refused  ",
     { pattern = "^(?i)x$" })
@@ -61,6 +66,13 @@ describe("xai.schema.lint", function()
   finds("patterns that mean a part", "note  pattern", { pattern = "abc" })
   finds("what is left open", "note  additionalProperties", { properties = { a = { type = "null" } } })
   finds("misspelt words", "note  minLenght", { minLenght = 3 })
+
+  it("says that a pattern is for PCRE2 where there is none", function()
+    local last = {}
+    for _, finding in ipairs(assert(lint { pattern = "^(?<!a)b$" })) do last = finding end
+    local is_told = last.level == "unchecked" and last.message:find("for PCRE2 to match", 1, true) ~= nil
+    assert.equal(not helper.has_pcre2(), is_told)
+  end)
 
   it("names the word that was meant", function()
     assert.truthy(lint({ minLenght = 3 })[1].message:find("minLength?", 1, true))

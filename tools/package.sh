@@ -44,8 +44,10 @@ probe_names() {
 # The library itself without PCRE2, and what its schemas do then.
 probe_without_pcre2() {
   local tests=(build/plain/test/test_{pattern,schema,schema_stream})
-  make -s --no-print-directory B=build/plain PCRE2=0 lib "${tests[@]}" >build/log/plain.log 2>&1 || { cat build/log/plain.log; fail "make PCRE2=0"; }
+  local plain=(make -s --no-print-directory B=build/plain PCRE2=0)
+  "${plain[@]}" lib build/plain/lua5.4/xai/core.so "${tests[@]}" >build/log/plain.log 2>&1 || { cat build/log/plain.log; fail "make PCRE2=0"; }
   tools/each.sh "${tests[@]}" || fail "tests without PCRE2"
+  "${plain[@]}" spec-lua5.4 SPECS="spec/schema_spec.lua spec/schema_lint_spec.lua" || fail "specs without PCRE2"
   cc -std=c11 -Icore/include -o build/plain/probe tools/dist_probe.c build/plain/libxai.a -lcurl && build/plain/probe
   [[ $(nm -uD build/plain/libxai.so) != *pcre2* ]] || fail "PCRE2=0 uses PCRE2"
   echo "ok      the library without PCRE2"

@@ -12,6 +12,11 @@
 
 #define MOST_HELD ((size_t)16 << 20)
 
+/* There is always a reason why not. */
+static bool is_told(xai_code code, const char *why) {
+  return code == XAI_OK || ((code == XAI_ERR_SCHEMA || code == XAI_ERR_LIBRARY) && why[0] != '\0');
+}
+
 static xai_nfa *compile(const xai_mem *mem, xai_str source) {
   char why[120] = "";
   xai_buf written;
@@ -21,7 +26,7 @@ static xai_nfa *compile(const xai_mem *mem, xai_str source) {
     code = xai__nfa_new(mem, xai__buf_str(&written), &nfa, why, sizeof why);
     xai__buf_deinit(&written);
   }
-  need(code == XAI_OK || (code == XAI_ERR_SCHEMA && why[0] != '\0'));
+  need(is_told(code, why));
   need((nfa != NULL) == (code == XAI_OK));
   return nfa;
 }
@@ -51,7 +56,7 @@ static void take_apart(const xai_mem *mem, xai_str source, xai_str text, xai_nfa
   uint64_t work = 0;
   if (xai__pattern_write(mem, source, &written, why, sizeof why) != XAI_OK) return;
   xai_code code = xai__linear_new(mem, xai__buf_str(&written), true, &linear, why, sizeof why);
-  need(code == XAI_OK || (code == XAI_ERR_SCHEMA && why[0] != '\0'));
+  need(is_told(code, why));
   if (code == XAI_OK) {
     code = xai__linear_match(linear, mem, room, text, 200000, &found, &work);
     need(code == XAI_OK || code == XAI_ERR_STEPS);

@@ -116,7 +116,7 @@ XAI_API xai_str xai_str_of(const char *text);
   X(ERR_SPENT, -509, "over the budget")                                               \
   X(ERR_CANCELLED, -601, "cancelled by the caller")                                   \
   X(ERR_NOMEM, -901, "out of memory")                                                 \
-  X(ERR_LIBRARY, -902, "a library that is needed could not be loaded")
+  X(ERR_LIBRARY, -902, "a library that is needed is missing")
 
 typedef enum xai_code {
   XAI_OK = 0,
@@ -335,7 +335,7 @@ typedef struct xai_schema_options {
  * XAI_ERR_TOO_BIG; XAI_ERR_NOMEM; XAI_ERR_ARG.
  * Patterns are ECMA-262's with its u flag. Built without PCRE2 (XAI_PCRE2=0, as xai.c is unless told otherwise), those
  * that look ahead elsewhere than at their start, or behind, refer back to a group or name a property of Unicode are
- * XAI_ERR_SCHEMA, which says so. */
+ * XAI_ERR_LIBRARY, as are very large ones: this build cannot match them, another can. */
 XAI_API xai_schema *xai_schema_compile(const xai_mem *mem, const char *text, size_t len,
                                        const xai_schema_options *options, xai_error *err);
 /* After the last check with it. NULL is fine. */

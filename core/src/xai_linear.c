@@ -78,7 +78,7 @@ static xai_code add_part(xai_linear *linear, xai_str text, bool tables, char *wh
   if (code == XAI_OK) code = xai__dfa_new(&linear->mem, p->nfa, &p->dfa);
   if (code != XAI_OK || p->dfa != NULL || !tables) return code;
   snprintf(why, why_size, "%s", "its table would be too large");
-  return XAI_ERR_SCHEMA;
+  return XAI_ERR_LIBRARY;
 }
 
 /* "^(?:inside)" */

@@ -12,8 +12,8 @@
 
 typedef struct xai_linear xai_linear;
 
-/* `written` by xai__pattern_write. XAI_OK and *out; XAI_ERR_SCHEMA with `why` filled: see xai__nfa_new, or with
- * `tables`, when one of them has no table; XAI_ERR_NOMEM. */
+/* `written` by xai__pattern_write. XAI_OK and *out; XAI_ERR_LIBRARY with `why` filled: see xai__nfa_new, or with
+ * `tables`, when one of them has no table; XAI_ERR_SCHEMA likewise; XAI_ERR_NOMEM. */
 xai_code xai__linear_new(const xai_mem *mem, xai_str written, bool tables, xai_linear **out, char *why,
                          size_t why_size);
 void xai__linear_free(xai_linear *linear);

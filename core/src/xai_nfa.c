@@ -44,7 +44,7 @@ static void fail(compiler *c, xai_code code, const char *why) {
 static void fail_for_pcre2(compiler *c, const char *what) {
   char why[120];
   snprintf(why, sizeof why, "%s is for PCRE2 to match: build with -DXAI_PCRE2=1 and link pcre2-8", what);
-  fail(c, XAI_ERR_SCHEMA, why);
+  fail(c, XAI_ERR_LIBRARY, why);
 }
 
 /* ---- the program so far ---- */
@@ -206,7 +206,7 @@ static void open_group(compiler *c) {
     while (c->at < c->end && *c->at++ != '>') continue;
   }
   if (c->depth == MAX_GROUPS) {
-    fail(c, XAI_ERR_SCHEMA, "groups nested too deeply");
+    fail_for_pcre2(c, "an expression nested that deeply");
     return;
   }
   size_t here = count_of(c);

@@ -20,8 +20,9 @@ typedef struct xai_nfa_room {
   size_t size;
 } xai_nfa_room;
 
-/* `written` by xai__pattern_write. XAI_OK and *out; XAI_ERR_SCHEMA with `why` filled: malformed, too large, or it looks
- * ahead or behind, refers back or names a property; XAI_ERR_NOMEM. */
+/* `written` by xai__pattern_write. XAI_OK and *out; XAI_ERR_LIBRARY with `why` filled: it looks ahead or behind,
+ * refers back, names a property, is too large or nested too deeply, which is for PCRE2; XAI_ERR_SCHEMA likewise:
+ * malformed; XAI_ERR_NOMEM. */
 xai_code xai__nfa_new(const xai_mem *mem, xai_str written, xai_nfa **out, char *why, size_t why_size);
 void xai__nfa_free(xai_nfa *nfa);
 /* Bytes it holds, about. */

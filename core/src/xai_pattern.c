@@ -51,7 +51,8 @@ static xai_code write_and_compile(xai_pattern *pattern, xai_str source, char *wh
   if (code != XAI_OK) return code;
   xai_str written = xai__buf_str(&text);
   code = xai__linear_new(&pattern->mem, written, XAI_PCRE2 != 0, &pattern->linear, why, why_size);
-  if (code == XAI_ERR_SCHEMA) code = xai__pcre_new(&pattern->mem, written, &pattern->pcre, why, why_size);
+  if (XAI_PCRE2 && (code == XAI_ERR_SCHEMA || code == XAI_ERR_LIBRARY))
+    code = xai__pcre_new(&pattern->mem, written, &pattern->pcre, why, why_size);
   xai__buf_deinit(&text);
   return code;
 }

@@ -23,7 +23,8 @@
 typedef struct xai_pattern xai_pattern;
 typedef struct xai_matcher xai_matcher;
 
-/* XAI_OK and *out; XAI_ERR_SCHEMA with `why` filled (one phrase, NUL-terminated); XAI_ERR_NOMEM. */
+/* XAI_OK and *out; XAI_ERR_SCHEMA with `why` filled (one phrase, NUL-terminated); XAI_ERR_LIBRARY likewise,
+ * when it is for PCRE2, and there is none; XAI_ERR_NOMEM. */
 xai_code xai__pattern_new(const xai_mem *mem, xai_str source, xai_pattern **out, char *why, size_t why_size);
 void xai__pattern_free(xai_pattern *pattern);
 xai_str xai__pattern_source(const xai_pattern *pattern);

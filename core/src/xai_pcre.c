@@ -179,7 +179,7 @@ xai_code xai__pcre_match(const xai_pcre *pcre, xai_pcre_room *room, xai_str text
 xai_code xai__pcre_new(const xai_mem *mem, xai_str written, xai_pcre **out, char *why, size_t why_size) {
   (void)mem, (void)written, (void)why, (void)why_size;
   *out = NULL;
-  return XAI_ERR_SCHEMA;
+  return XAI_ERR_LIBRARY;
 }
 
 void xai__pcre_free(xai_pcre *pcre) {
@@ -204,7 +204,7 @@ xai_code xai__pcre_match(const xai_pcre *pcre, xai_pcre_room *room, xai_str text
                          uint64_t *work) {
   (void)pcre, (void)room, (void)text, (void)most, (void)work;
   *found = false;
-  return XAI_ERR_SCHEMA;
+  return XAI_ERR_LIBRARY;
 }
 
 #endif

@@ -13,7 +13,7 @@
 typedef struct xai_pcre xai_pcre;
 typedef struct xai_pcre_room xai_pcre_room;
 
-/* `written` by xai__pattern_write. XAI_OK and *out; XAI_ERR_SCHEMA with `why` filled, or left alone without PCRE2;
+/* `written` by xai__pattern_write. XAI_OK and *out; XAI_ERR_SCHEMA with `why` filled; XAI_ERR_LIBRARY without PCRE2;
  * XAI_ERR_NOMEM. */
 xai_code xai__pcre_new(const xai_mem *mem, xai_str written, xai_pcre **out, char *why, size_t why_size);
 void xai__pcre_free(xai_pcre *pcre);

@@ -64,6 +64,18 @@ void xai__build_fail(xai_schema_build *b, xai_code code) {
   b->code = xai__fail(b->err, code, NULL);
 }
 
+static void fail_at(xai_schema_build *b, xai_code code, const xai_schema_node *node, xai_keyword keyword,
+                    const char *what) {
+  xai_buf where;
+  xai__buf_init(&where, &b->schema->mem, 4096);
+  if (node != NULL) (void)xai__schema_where(b->schema, node, &where);
+  if (keyword < XAI_KW_COUNT) (void)xai__pointer_add(&where, xai__keyword_text(keyword));
+  xai_str text = xai__buf_str(&where);
+  b->code = xai__fail(b->err, code, "%.*s %s", text.len > 0 ? (int)text.len : 10,
+                      text.len > 0 ? text.ptr : "the schema", what);
+  xai__buf_deinit(&where);
+}
+
 void xai__build_refuse(xai_schema_build *b, const xai_schema_node *node, xai_keyword keyword,
                        const char *format, ...) {
   char what[400];
@@ -72,14 +84,18 @@ void xai__build_refuse(xai_schema_build *b, const xai_schema_node *node, xai_key
   va_start(args, format);
   vsnprintf(what, sizeof what, format, args);
   va_end(args);
-  xai_buf where;
-  xai__buf_init(&where, &b->schema->mem, 4096);
-  if (node != NULL) (void)xai__schema_where(b->schema, node, &where);
-  if (keyword < XAI_KW_COUNT) (void)xai__pointer_add(&where, xai__keyword_text(keyword));
-  xai_str text = xai__buf_str(&where);
-  b->code = xai__fail(b->err, XAI_ERR_SCHEMA, "%.*s %s", text.len > 0 ? (int)text.len : 10,
-                      text.len > 0 ? text.ptr : "the schema", what);
-  xai__buf_deinit(&where);
+  fail_at(b, XAI_ERR_SCHEMA, node, keyword, what);
+}
+
+void xai__build_lack(xai_schema_build *b, const xai_schema_node *node, xai_keyword keyword,
+                     const char *format, ...) {
+  char what[400];
+  if (b->code != XAI_OK) return;
+  va_list args;
+  va_start(args, format);
+  vsnprintf(what, sizeof what, format, args);
+  va_end(args);
+  fail_at(b, XAI_ERR_LIBRARY, node, keyword, what);
 }
 
 /* ---- which nodes ---- */

@@ -43,9 +43,16 @@ typedef struct xai_schema_build {
 /* ---- failing; all are harmless after the first failure ---- */
 
 void xai__build_fail(xai_schema_build *b, xai_code code);
-/* "not a usable JSON Schema: <pointer>/<keyword> <what>"; node may be NULL, keyword XAI_KW_COUNT. */
+/* "not a usable JSON Schema: <pointer>/<keyword> <what>"; node may be NULL, keyword XAI_KW_COUNT. lack: XAI_ERR_LIBRARY
+ * likewise, for what this build cannot do. */
 void xai__build_refuse(xai_schema_build *b, const xai_schema_node *node, xai_keyword keyword,
                        const char *format, ...)
+#if defined(__GNUC__)
+  __attribute__((format(printf, 4, 5)))
+#endif
+  ;
+void xai__build_lack(xai_schema_build *b, const xai_schema_node *node, xai_keyword keyword,
+                     const char *format, ...)
 #if defined(__GNUC__)
   __attribute__((format(printf, 4, 5)))
 #endif

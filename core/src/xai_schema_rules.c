@@ -138,6 +138,18 @@ static void limit(rules *r, unsigned group, xai_keyword keyword, xai_schema_opco
 
 /* ---- strings ---- */
 
+static void refuse_pattern(const rules *r, xai_keyword keyword, xai_code code, xai_str source,
+                           const char *why) {
+  int len = (int)(source.len < 200 ? source.len : 200);
+  const char *text = source.len > 0 ? source.ptr : "";
+  if (code == XAI_ERR_LIBRARY)
+    xai__build_lack(r->b, r->node, keyword, "cannot be matched by this build, \"%.*s\": %s", len, text, why);
+  else if (code == XAI_ERR_SCHEMA)
+    xai__build_refuse(r->b, r->node, keyword, "is not a usable regular expression, \"%.*s\": %s", len, text,
+                      why);
+  else xai__build_fail(r->b, code);
+}
+
 static const xai_pattern *pattern(const rules *r, xai_keyword keyword, xai_str source) {
   char why[120] = "";
   xai_schema *schema = r->b->schema;
@@ -151,10 +163,7 @@ static const xai_pattern *pattern(const rules *r, xai_keyword keyword, xai_str s
     if (r->b->pattern_bytes > r->b->options.max_bytes) xai__build_fail(r->b, XAI_ERR_TOO_BIG);
     return regex->pattern;
   }
-  if (code != XAI_ERR_SCHEMA) xai__build_fail(r->b, code);
-  else
-    xai__build_refuse(r->b, r->node, keyword, "is not a usable regular expression, \"%.*s\": %s",
-                      (int)(source.len < 200 ? source.len : 200), source.len > 0 ? source.ptr : "", why);
+  refuse_pattern(r, keyword, code, source, why);
   return NULL;
 }
 

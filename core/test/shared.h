@@ -34,8 +34,8 @@ static inline char *shared_file(const char *path, size_t *len) {
 }
 
 /* Why a schema does not compile: for want of PCRE2 alone? */
-static inline bool needs_pcre2(const char *problem) {
-  return !XAI_PCRE2 && strstr(problem, "is for PCRE2 to match") != NULL;
+static inline bool needs_pcre2(const xai_error *problem) {
+  return !XAI_PCRE2 && problem->code == XAI_ERR_LIBRARY;
 }
 
 #endif

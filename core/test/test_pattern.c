@@ -101,6 +101,20 @@ static void what_schemas_ask_for_is_matched(void) {
   }
 }
 
+static void check_why(const char *source, xai_code code, const char *begin) {
+  char why[120] = "";
+  xai_nfa *nfa;
+  CHECK_INT(compile(NULL, source, &nfa, why, sizeof why), code);
+  if (strncmp(why, begin, strlen(begin)) != 0) printf("%s: %s\n", source, why);
+  CHECK(strncmp(why, begin, strlen(begin)) == 0);
+  xai__nfa_free(nfa);
+}
+
+#define TEN "(((((((((("
+#define TEN_END "))))))))))"
+#define FIFTY TEN TEN TEN TEN TEN
+#define FIFTY_END TEN_END TEN_END TEN_END TEN_END TEN_END
+
 static void what_needs_pcre2_says_so(void) {
   static const char *const sources[][2] = {
     {"^(?=a)", "looking ahead or behind is for PCRE2"},
@@ -110,19 +124,21 @@ static void what_needs_pcre2_says_so(void) {
     {"\\p{Lu}", "\\p{...} is for PCRE2"},
     {"[\\p{Lu}]", "\\p{...} is for PCRE2"},
     {"(a{1000}){1000}", "an expression that large is for"},
+    {FIFTY FIFTY "(a)" FIFTY_END FIFTY_END, "an expression nested that deeply is for"},
+  };
+  for (size_t i = 0; i < sizeof sources / sizeof sources[0]; i++)
+    check_why(sources[i][0], XAI_ERR_LIBRARY, sources[i][1]);
+}
+
+static void what_is_malformed_says_so(void) {
+  static const char *const sources[][2] = {
     {"(a", "missing closing parenthesis"},
     {"a)", "unmatched closing parenthesis"},
     {"a{3,2}", "numbers out of order"},
     {"a{65536}", "number too big"},
   };
-  for (size_t i = 0; i < sizeof sources / sizeof sources[0]; i++) {
-    char why[120] = "";
-    xai_nfa *nfa;
-    CHECK_INT(compile(NULL, sources[i][0], &nfa, why, sizeof why), XAI_ERR_SCHEMA);
-    if (strncmp(why, sources[i][1], strlen(sources[i][1])) != 0) printf("%s: %s\n", sources[i][0], why);
-    CHECK(strncmp(why, sources[i][1], strlen(sources[i][1])) == 0);
-    xai__nfa_free(nfa);
-  }
+  for (size_t i = 0; i < sizeof sources / sizeof sources[0]; i++)
+    check_why(sources[i][0], XAI_ERR_SCHEMA, sources[i][1]);
 }
 
 /* What makes a matcher that goes back take for ever takes a few steps a byte. */
@@ -246,7 +262,7 @@ static void what_is_ahead_of_the_start_is_looked_for(void) {
     xai_linear *linear = new_linear(NULL, rows[i].pattern, true, &code);
     if ((linear != NULL) != (rows[i].text != NULL)) printf("pattern %s\n", rows[i].pattern);
     CHECK((linear != NULL) == (rows[i].text != NULL));
-    CHECK_INT(code, rows[i].text != NULL ? XAI_OK : XAI_ERR_SCHEMA);
+    CHECK_INT(code, rows[i].text != NULL ? XAI_OK : XAI_ERR_LIBRARY);
     if (linear == NULL || rows[i].text == NULL) continue;
     bool found = linear_matches(linear, xai_str_of(rows[i].text));
     if (found != rows[i].found) printf("pattern %s, text %s\n", rows[i].pattern, rows[i].text);
@@ -262,7 +278,7 @@ static void a_table_has_a_size(void) {
   for (size_t i = 0; i < sizeof sources / sizeof sources[0]; i++) {
     xai_code code;
     CHECK(new_linear(NULL, sources[i], true, &code) == NULL);
-    CHECK_INT(code, XAI_ERR_SCHEMA);
+    CHECK_INT(code, XAI_ERR_LIBRARY);
     xai_linear *linear = new_linear(NULL, sources[i], false, &code);
     CHECK_INT(code, XAI_OK);
     if (linear != NULL) CHECK(!linear_matches(linear, xai_str_of("abab")));
@@ -483,6 +499,7 @@ static void all_ways_look_ahead_alike(void) {
 int main(void) {
   RUN(what_schemas_ask_for_is_matched);
   RUN(what_needs_pcre2_says_so);
+  RUN(what_is_malformed_says_so);
   RUN(no_pattern_takes_long);
   RUN(steps_are_limited);
   RUN(memory_may_run_out);

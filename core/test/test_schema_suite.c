@@ -178,7 +178,7 @@ static void report(const char *file, xai_str group, xai_str test, const char *wh
   printf("  FAILED %s: %.*s: %.*s: %s\n", file, (int)group.len, group.ptr, (int)test.len, test.ptr, what);
 }
 
-static void run_test(const char *file, xai_str group, const xai_schema *schema, const char *problem,
+static void run_test(const char *file, xai_str group, const xai_schema *schema, const xai_error *problem,
                      const xai_json *test, tally *t) {
   xai_str name = xai_json_str(xai_json_get(test, "description"));
   bool wanted = xai_json_bool(xai_json_get(test, "valid")), valid = false;
@@ -187,7 +187,7 @@ static void run_test(const char *file, xai_str group, const xai_schema *schema, 
     return;
   }
   t->run++;
-  if (schema == NULL) report(file, group, name, problem);
+  if (schema == NULL) report(file, group, name, problem->message);
   else if (!verdict(schema, xai_json_get(test, "data"), &valid)) report(file, group, name, "the ways differ");
   else if (valid != wanted) report(file, group, name, valid ? "passes" : "is refused");
   else {
@@ -211,7 +211,7 @@ static void run_group(const char *file, xai_draft draft, const xai_json *group, 
   xai_str name = xai_json_str(xai_json_get(group, "description"));
   const xai_json *tests = xai_json_get(group, "tests");
   for (const xai_json *test = xai_json_first(tests); test != NULL; test = xai_json_next(test)) {
-    run_test(file, name, schema, err.message, test, t);
+    run_test(file, name, schema, &err, test, t);
   }
   xai_schema_free(schema);
   free(text);

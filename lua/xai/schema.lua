@@ -136,7 +136,8 @@ end
 --- @param options xai.SchemaOptions?
 --- @return xai.Schema? schema
 --- @return xai.Error? err  kind "usage", for a schema is the program's own text, code "schema", and a message that
----   names the place; or what is wrong with the JSON. (Kind "schema" is an answer that does not fit a schema.)
+---   names the place; kind "library" for a pattern that this build, without PCRE2, cannot match; or what is wrong with
+---   the JSON. (Kind "schema" is an answer that does not fit a schema.)
 local function compile(schema, options)
   check_kind(schema, 2)
   options = options_of.check("schema.compile", options, known_options)
@@ -256,7 +257,7 @@ function Schema:table()
   return self.plain
 end
 
---- What the API's structured answers do not know of this schema, or would refuse.
+--- What the API's structured answers do not know of this schema, or would refuse, and what this build cannot check.
 --- @param schema table|string|boolean|xai.Schema
 --- @return xai.Finding[]? findings
 --- @return xai.Error? err  it is not even JSON
@@ -267,7 +268,7 @@ local function lint(schema)
   local _, fault = core.schema(text)
   local plain, wrong = core.decode(text, { order = true })
   if plain == nil then return nil, errors.from_core(wrong) end
-  return late("xai.schema.lint")(plain, fault and fault.message)
+  return late("xai.schema.lint")(plain, fault)
 end
 
 --- @class xai.schema

@@ -6,7 +6,8 @@ local words = require "xai.schema.words"
 
 --- @class xai.Finding
 --- @field level string    "refused": the API answers 400; "best_effort": it may be broken, and xai.schema checks
----   it all the same; "note": it means something else there, or nothing
+---   it all the same; "note": it means something else there, or nothing; "unchecked": the API may take it, but this
+---   build of the library cannot check it (a pattern for PCRE2, which it is without)
 --- @field schema string   JSON pointer to the schema that has it
 --- @field keyword string  "" where it is about the whole
 --- @field message string
@@ -232,7 +233,7 @@ local function lint_one(findings, schema, pointer)
 end
 
 --- @param schema any    decoded with its order
---- @param fault string? why it is no usable schema at all
+--- @param fault table?  why the core compiles no such schema: kind, message
 --- @return xai.Finding[]
 return function(schema, fault)
   local findings = {}
@@ -240,7 +241,11 @@ return function(schema, fault)
   for _, pointer in ipairs(is_object(schema) and circles(schema) or {}) do
     add(findings, "refused", pointer, "$ref", "the API takes references without circles only, and this one leads back")
   end
-  if fault and not findings.refused then add(findings, "refused", "", "", fault) end
+  if fault and fault.kind == "library" then
+    add(findings, "unchecked", "", "", fault.message)
+  elseif fault and not findings.refused then
+    add(findings, "refused", "", "", fault.message)
+  end
   findings.refused = nil
   return findings
 end
