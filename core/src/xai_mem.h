@@ -20,10 +20,10 @@ void xai__free_secret(const xai_mem *mem, void *ptr, size_t size);
 void xai__wipe(void *ptr, size_t size);
 
 /* Ask the processor for `len` bytes that are soon looked at, so that they come all at once and beside other work. A
- * wish alone: nothing is read, and `from` may be anything. */
+ * wish alone: nothing is read, and `from` may be anything, also NULL: so it is reckoned with as a number. */
 static inline void xai__fetch(const void *from, size_t len) {
 #if defined(__GNUC__)
-  for (size_t at = 0; at < len; at += 64) __builtin_prefetch((const char *)from + at);
+  for (size_t at = 0; at < len; at += 64) __builtin_prefetch((const void *)((uintptr_t)from + at));
 #else
   (void)from, (void)len;
 #endif
