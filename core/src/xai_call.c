@@ -155,8 +155,11 @@ static void conclude(xai_call *call, uint64_t now, xai_outcome outcome, const ch
 
 /* Only one END at a time is borrowed, so all calls share the room for it. */
 static const xai_result *describe(const xai_call *call) {
+  static const char *const names[] = {"content-type", "x-request-id"};
+  xai_str found[2];
   const xai_answer *answer = &call->answer;
   xai_result *result = &call->shared->result;
+  xai__answer_find_all(answer, names, 2, found);
   *result = (xai_result){
     .outcome = call->outcome,
     .reason = call->reason,
@@ -164,7 +167,7 @@ static const xai_result *describe(const xai_call *call) {
     .response = xai__answer_response(answer),
     .text = xai__answer_text(answer),
     .body = shown_body(call),
-    .content_type = xai__answer_find(answer, "content-type"),
+    .content_type = found[0],
     .http_status = xai__call_http_status(call),
     .attempts = call->attempts,
     .attempt_count = call->attempt_count,
@@ -176,7 +179,7 @@ static const xai_result *describe(const xai_call *call) {
   if (result->error.code == XAI_OK) {
     xai_error *none = &result->error;
     none->http_status = answer->status;
-    xai__str_copy(none->request_id, sizeof none->request_id, xai__answer_find(answer, "x-request-id"));
+    xai__str_copy(none->request_id, sizeof none->request_id, found[1]);
   }
   result->usage = xai__usage_of(result->response);
   count_attempts(result);
@@ -218,6 +221,7 @@ static bool is_secret(xai_str name) {
 
 static void keep_key_out(xai_call *call) {
   const xai_request_copy *request = &call->request;
+  if (xai__why_read(&call->answer.verdict.why)->code == XAI_OK) return;
   for (size_t i = 0; i < request->header_count; i++)
     if (is_secret(xai_str_of(request->headers[i].name)))
       xai__answer_clean(&call->answer, xai__key_secret(xai_str_of(request->headers[i].value)));

@@ -333,10 +333,10 @@ void xai__fold_rest(xai_fold *fold) {
 /* Light: the fields that a program cannot do without. What else the paths answer ({"request_id"} of a
  * deferred completion, {"deleted":true}) is taken as it is. */
 static bool is_answer(xai_fold *fold, const xai_json *answer) {
-  const xai_json *choices = xai_json_get(answer, "choices"), *output = xai_json_get(answer, "output");
-  const xai_json *status = xai_json_get(answer, "status");
-  if (fold->kind == XAI_REPLY_CHAT) return xai_json_type_of(choices) == XAI_JSON_ARRAY;
-  return xai_json_type_of(output) == XAI_JSON_ARRAY || xai_json_type_of(status) == XAI_JSON_STRING;
+  if (fold->kind == XAI_REPLY_CHAT)
+    return xai_json_type_of(xai_json_get(answer, "choices")) == XAI_JSON_ARRAY;
+  return xai_json_type_of(xai_json_get(answer, "output")) == XAI_JSON_ARRAY ||
+         xai_json_type_of(xai_json_get(answer, "status")) == XAI_JSON_STRING;
 }
 
 static bool is_receipt(const xai_json *answer) {
@@ -344,24 +344,52 @@ static bool is_receipt(const xai_json *answer) {
          xai_json_type_of(xai_json_get(answer, "deleted")) == XAI_JSON_BOOL;
 }
 
+static xai_code judge_whole(xai_fold *fold, bool answers) {
+  fold->output_seen = true;
+  if (answers)
+    return fold->kind == XAI_REPLY_CHAT ? xai__chat_judge(fold, true) : xai__responses_judge(fold, "");
+  xai__fold_finish(fold, XAI_OUTCOME_COMPLETE, "");
+  return XAI_OK;
+}
+
+/* What was parsed is the response as it stands; its texts lie in the body. */
+static void adopt(xai_fold *fold) {
+  xai_json_doc *tree = fold->event;
+  fold->event = fold->tree;
+  fold->tree = tree;
+  fold->response = xai__json_root(tree);
+}
+
+static xai_code keep_whole(xai_fold *fold, const xai_json *answer, bool answers) {
+  if (fold->lone) {
+    xai_code code = xai__fold_replace(fold, answer, NULL);
+    return code == XAI_OK ? judge_whole(fold, answers) : code;
+  }
+  adopt(fold);
+  xai_code code = judge_whole(fold, answers);
+  if (code == XAI_OK && fold->end.outcome == XAI_OUTCOME_COMPLETE) return code;
+  /* Beside an error the body is shown without the key, and the response with what the model said (R8): so they part. */
+  xai_code parted = xai__fold_replace(fold, fold->response, NULL);
+  if (parted == XAI_OK) return code;
+  fold->response = NULL;
+  fold->output_seen = false;
+  return parted;
+}
+
 static xai_code read_whole(xai_fold *fold, xai_str body) {
   const xai_json *answer = parse(fold, body);
   if (answer == NULL) return not_json(fold, xai_str_of(""), body);
-  bool chat = fold->kind == XAI_REPLY_CHAT, answers = is_answer(fold, answer);
+  bool answers = is_answer(fold, answer);
   if (!answers && xai__is_error_frame(answer)) {
     xai__error_from_json(xai__fold_why(fold), 200, answer);
     return XAI_ERR_API;
   }
   if (!answers && !is_receipt(answer)) {
+    bool chat = fold->kind == XAI_REPLY_CHAT;
     return xai__fail(xai__fold_why(fold), XAI_ERR_PROTOCOL,
                      chat ? "an answer without choices" : "a response without output and status");
   }
-  xai_code code = xai__fold_replace(fold, answer, NULL);
-  if (code != XAI_OK) return code;
-  fold->output_seen = true;
-  if (!answers) xai__fold_finish(fold, XAI_OUTCOME_COMPLETE, "");
-  else code = chat ? xai__chat_judge(fold, true) : xai__responses_judge(fold, "");
-  return code;
+  return keep_whole(fold, answer, answers);
 }
 
 xai_code xai__fold_whole(xai_fold *fold, xai_str body, xai_error *err) {

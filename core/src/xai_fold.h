@@ -47,7 +47,8 @@ void xai__fold_expect(const xai_fold *fold);
 /* Between two events, when all deltas have been pulled: gives back the memory that only an event needs. */
 void xai__fold_rest(xai_fold *fold);
 
-/* A whole answer (no stream), the same object. Errors as above; a body that is an error frame: XAI_ERR_API. */
+/* A whole answer (no stream), the same object. Errors as above; a body that is an error frame: XAI_ERR_API. Of a
+ * COMPLETE one the response borrows from `body`, which has to stay as long as that; of any other it has its own texts. */
 xai_code xai__fold_whole(xai_fold *fold, xai_str body, xai_error *err);
 
 /* How the stream stands. After the end of input call with `input_over` true: then it always has ended, and

@@ -8,13 +8,9 @@
 
 enum { LONGEST_RESET_S = 86400 };
 
-const char *const xai__rate_headers[] = {"x-ratelimit-limit-requests",
-                                         "x-ratelimit-remaining-requests",
-                                         "x-ratelimit-reset-requests",
-                                         "x-ratelimit-limit-tokens",
-                                         "x-ratelimit-remaining-tokens",
-                                         "x-ratelimit-reset-tokens",
-                                         NULL};
+const char *const xai__rate_headers[XAI__RATE_HEADERS] = {
+  "x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests",
+  "x-ratelimit-limit-tokens",   "x-ratelimit-remaining-tokens",   "x-ratelimit-reset-tokens"};
 
 /* Digits at the start of `text`, which moves past them. False: none, or more than any limit. */
 static bool read_count(xai_str *text, uint64_t *out) {

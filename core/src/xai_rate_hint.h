@@ -16,8 +16,9 @@ typedef struct xai_rate_hint {
   uint32_t reset_ms;   /* until there are some again; 0: not told                          */
 } xai_rate_hint;
 
-/* The headers that speak of limits; a list that ends in NULL. */
-extern const char *const xai__rate_headers[];
+/* The headers that speak of limits. */
+enum { XAI__RATE_HEADERS = 6 };
+extern const char *const xai__rate_headers[XAI__RATE_HEADERS];
 
 /* One of those headers. The limits are those of a minute; a reset is a span ("45s", "1m30s", "250ms") or a
  * number of seconds. Anything else is ignored. Source: api/errors-limits.md section 5; the reset headers,

@@ -7,11 +7,15 @@ const xai_json *xai__usage_of(const xai_json *response) {
   return xai_json_type_of(usage) == XAI_JSON_OBJECT ? usage : NULL;
 }
 
-bool xai__total_tokens(const xai_json *response, uint64_t *out) {
-  int64_t total;
-  if (!xai_json_int(xai_json_get(xai__usage_of(response), "total_tokens"), &total) || total < 0) return false;
-  *out = (uint64_t)total;
+static bool read_count(const xai_json *usage, const char *name, uint64_t *out) {
+  int64_t count;
+  if (!xai_json_int(xai_json_get(usage, name), &count) || count < 0) return false;
+  *out = (uint64_t)count;
   return true;
+}
+
+bool xai__total_tokens(const xai_json *response, uint64_t *out) {
+  return read_count(xai__usage_of(response), "total_tokens", out);
 }
 
 /* A 429 for the rate or for want of capacity, and the same inside a stream; one for want of money is another
@@ -27,23 +31,26 @@ static uint32_t wish_of(const xai_answer *answer, const xai_error *err, int64_t 
   return ms > 0 ? ms : err->retry_after_ms; /* from the text */
 }
 
+static xai_rate_hint hint_of(const xai_answer *answer) {
+  xai_rate_hint hint = {0};
+  xai_str values[XAI__RATE_HEADERS];
+  xai__answer_find_all(answer, xai__rate_headers, XAI__RATE_HEADERS, values);
+  for (size_t i = 0; i < XAI__RATE_HEADERS; i++)
+    xai__rate_hint_header(&hint, xai__rate_headers[i], values[i]);
+  return hint;
+}
+
 xai_attempt_report xai__report_of(const xai_answer *answer, const xai_error *err, xai_attempt_class c,
                                   int64_t wall_s) {
   xai_attempt_report report = {.outcome_class = c, .too_many = is_too_many(err)};
-  const xai_json *response = xai__answer_response(answer);
-  int64_t ticks = 0;
-  report.has_tokens = xai__total_tokens(response, &report.tokens);
-  report.has_cost =
-    xai_json_int(xai_json_get(xai__usage_of(response), "cost_in_usd_ticks"), &ticks) && ticks >= 0;
-  report.cost = report.has_cost ? (uint64_t)ticks : 0;
+  const xai_json *usage = xai__usage_of(xai__answer_response(answer));
+  report.has_tokens = read_count(usage, "total_tokens", &report.tokens);
+  report.has_cost = read_count(usage, "cost_in_usd_ticks", &report.cost);
   unsigned flags = answer->fold != NULL ? xai__fold_flags(answer->fold) : 0;
   report.is_whole =
     (err->code == XAI_OK || err->code == XAI_ERR_TRUNCATED) && !(flags & XAI_FLAG_MARKER_MISSING);
   report.may_bill = err->kind == XAI_KIND_POLICY;
-  if (answer->headers.len > 0)
-    for (size_t i = 0; xai__rate_headers[i] != NULL; i++)
-      xai__rate_hint_header(&report.hint, xai__rate_headers[i],
-                            xai__answer_find(answer, xai__rate_headers[i]));
+  report.hint = hint_of(answer);
   if (!report.too_many) return report;
   report.wish_ms = wish_of(answer, err, wall_s);
   if (report.wish_ms == 0 && report.hint.none_left) report.wish_ms = report.hint.reset_ms;
