@@ -645,6 +645,29 @@ static void whole_answers_are_read_and_judged(void) {
   xai__fold_free(r.fold);
 }
 
+/* The body of an answer that failed is shown without the key; what the model said stays as it is (R8). */
+static void R8_an_answer_that_is_not_complete_parts_from_its_body(void) {
+  static const char *const bodies[] = {
+    "{'status':'completed','output':[{'type':'message','content':[{'type':'output_text','text':'said'}]}]}",
+    "{'status':'incomplete','output':[{'type':'message','content':[{'type':'output_text','text':'said'}]}]}",
+    "{'status':'failed','output':[{'type':'message','content':[{'type':'output_text','text':'said'}]}]}",
+    "{'output':[{'type':'message','content':[{'type':'output_text','text':'said'}]},"
+    "{'type':'function_call','arguments':'{'}]}",
+  };
+  for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+    char data[400];
+    xai_fold *fold = xai__fold_new(NULL, XAI_REPLY_RESPONSES, 0, 0);
+    xai_str body = quoted(data, sizeof data, bodies[i]);
+    xai__fold_whole(fold, body, NULL);
+    bool complete = xai__fold_state(fold, true, NULL).outcome == XAI_OUTCOME_COMPLETE;
+    CHECK_INT(complete, i == 0);
+    CHECK_STR(xai__fold_text(fold), "said");
+    if (!complete) memset(data, '*', body.len);
+    CHECK_STR(xai__fold_text(fold), "said");
+    xai__fold_free(fold);
+  }
+}
+
 static void a_fold_is_new_after_a_reset(void) {
   run r = RESPONSES(CREATED, MESSAGE(0), TEXT(0, "a\\ud83d"), "{'type':'error','message':'m'}");
   xai__fold_reset(r.fold);
@@ -982,6 +1005,7 @@ int main(void) {
   RUN(F55_a_lone_half_is_replaced_and_flagged);
   RUN(F55_more_waiting_halves_than_places);
   RUN(whole_answers_are_read_and_judged);
+  RUN(R8_an_answer_that_is_not_complete_parts_from_its_body);
   RUN(a_fold_is_new_after_a_reset);
   RUN(R6_a_stream_that_repeats_itself_does_not_grow);
   RUN(R6_the_cap_holds_and_is_named);
