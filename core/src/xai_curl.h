@@ -27,9 +27,6 @@
 #error "libcurl 7.85 or later is needed"
 #endif
 
-/* Since 7.80 libcurl tells when a connection is ready for a request. */
-#define XAI_CURL_TELLS_READY (LIBCURL_VERSION_NUM >= 0x075000)
-
 #define XAI_CURL_IDLE_SECONDS 60L /* for a pooled connection, and a name's address (F14) */
 
 typedef struct net net;

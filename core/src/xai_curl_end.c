@@ -19,9 +19,7 @@ static const end_rule end_rules[] = {
   {CURLE_COULDNT_RESOLVE_HOST, XAI_ERR_RESOLVE, "resolve"},
   {CURLE_COULDNT_RESOLVE_PROXY, XAI_ERR_PROXY, "resolve"},
   {CURLE_COULDNT_CONNECT, XAI_ERR_CONNECT, "connect"},
-#if LIBCURL_VERSION_NUM >= 0x074900
   {CURLE_PROXY, XAI_ERR_PROXY, "handshake"},
-#endif
   {CURLE_SSL_CONNECT_ERROR, XAI_ERR_TLS, "handshake"},
   {CURLE_PEER_FAILED_VERIFICATION, XAI_ERR_TLS, "handshake"},
   {CURLE_SSL_CERTPROBLEM, XAI_ERR_TLS, "handshake"},
@@ -57,11 +55,7 @@ bool xai__curl_has_time(const net_exchange *x, CURLINFO which) {
 }
 
 bool xai__curl_was_ready(const net_exchange *x) {
-#if XAI_CURL_TELLS_READY
   return x->tries > 0;
-#else
-  return xai__curl_has_time(x, CURLINFO_PRETRANSFER_TIME_T);
-#endif
 }
 
 /* Of a body that goes out with the head, the first byte of either counts for all. */

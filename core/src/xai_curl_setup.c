@@ -40,11 +40,7 @@ bool xai__curl_may_repeat(const net_exchange *x) {
 static bool set_safety(CURL *easy, const net *self) {
   bool ok = true;
   MUST(CURLOPT_NOSIGNAL, 1L);
-#if LIBCURL_VERSION_NUM >= 0x075500
   MUST(CURLOPT_PROTOCOLS_STR, "http,https");
-#else
-  MUST(CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
-#endif
   MUST(CURLOPT_FOLLOWLOCATION, 0L);
   MUST(CURLOPT_SSL_VERIFYPEER, 1L);
   MUST(CURLOPT_SSL_VERIFYHOST, 2L);
@@ -78,9 +74,7 @@ static bool set_network(CURL *easy, const net *self) {
   MAY(CURLOPT_TCP_KEEPINTVL, 15L);
   MAY(CURLOPT_HAPPY_EYEBALLS_TIMEOUT_MS, HAPPY_EYEBALLS_MS);
   MAY(CURLOPT_MAXAGE_CONN, XAI_CURL_IDLE_SECONDS);
-#if LIBCURL_VERSION_NUM >= 0x075000
   MAY(CURLOPT_MAXLIFETIME_CONN, LIFETIME_SECONDS);
-#endif
 #if LIBCURL_VERSION_NUM >= 0x075700
   MAY(CURLOPT_QUICK_EXIT, 1L); /* a dead resolver must not hold up a cancel (F02) */
 #endif
@@ -96,7 +90,7 @@ bool xai__curl_set_fixed(CURL *easy, const net *self) {
 static bool goes_whole(const net_exchange *x) {
   const xai_exchange_request *request = x->request;
   bool small = request->body.len > 0 && request->body.len < LARGE_BODY;
-  return XAI_CURL_TELLS_READY && small && !x->owner->http2 && strcmp(request->method, "POST") == 0;
+  return small && !x->owner->http2 && strcmp(request->method, "POST") == 0;
 }
 
 /* The handle may have done something else before, so each of these is set either way. */
@@ -231,9 +225,7 @@ bool xai__curl_set_request(net_exchange *x) {
   MUST(CURLOPT_CONNECTTIMEOUT_MS, connect_limit(x->request));
   MAY(CURLOPT_DNS_CACHE_TIMEOUT, names_seconds(x));
   MAY(CURLOPT_BUFFERSIZE, buffer_size(x));
-  /* Before 7.80 nothing would tell of a repeat without a body to rewind. */
-  bool hidden = !XAI_CURL_TELLS_READY && x->request->body.len == 0 && !xai__curl_may_repeat(x);
-  return xai__curl_set_fresh(x, hidden) && set_encoding(x) && set_exemption(x) && set_method(x) && ok;
+  return xai__curl_set_fresh(x, false) && set_encoding(x) && set_exemption(x) && set_method(x) && ok;
 }
 
 bool xai__curl_set_fresh(net_exchange *x, bool fresh) {

@@ -178,7 +178,6 @@ static int on_seek(void *user, curl_off_t offset, int origin) {
   return x->given == 0 ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL;
 }
 
-#if XAI_CURL_TELLS_READY
 /* Has a kept connection something to read before anything was asked? Then it is at its end, or what comes is
  * nobody's answer (F16, F26). libcurl looks seldom, and takes a surplus for life. A connection of our own may
  * hold the tickets of its handshake. */
@@ -206,7 +205,6 @@ static int on_ready(void *user, char *ip, char *local_ip, int port, int local_po
   x->tries++;
   return x->tries == 1 || xai__curl_may_repeat(x) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
-#endif
 
 static net_exchange *exchange_of(CURL *easy) {
   net_exchange *x = NULL;
@@ -390,10 +388,8 @@ static bool set_callbacks(net_exchange *x) {
   MUST(CURLOPT_DEBUGFUNCTION, xai__curl_overhear);
   MUST(CURLOPT_DEBUGDATA, x);
   MUST(CURLOPT_VERBOSE, x->owner->http2 ? 1L : 0L);
-#if XAI_CURL_TELLS_READY
   MUST(CURLOPT_PREREQFUNCTION, on_ready);
   MUST(CURLOPT_PREREQDATA, x);
-#endif
   return ok;
 }
 
