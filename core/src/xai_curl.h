@@ -1,10 +1,12 @@
 /* xai_curl.h - what the files of the libcurl transport share; alone includes <curl/curl.h>.
  * SPDX-License-Identifier: MIT
  *
- * xai_curl_load.c has libcurl ready, xai_transport_curl.c moves the bytes, xai_curl_setup.c sets the options of a
- * request, xai_curl_trust.c says whom to believe, xai_curl_store.c loads them once, xai_curl_limits.c holds the limits in time, xai_curl_race.c tries
- * all addresses at once, xai_curl_h2.c overhears what became of a stream of HTTP/2, xai_curl_end.c says how an exchange
- * ended, xai_curl_wire.c does without libcurl once a plain connection stands.
+ * xai_curl_load.c has libcurl ready, xai_transport_curl.c takes the steps, xai_curl_multi.c watches libcurl's sockets,
+ * xai_curl_exchange.c begins and ends an exchange, xai_curl_setup.c sets its options, xai_curl_talk.c answers what
+ * libcurl asks during it, xai_curl_end.c says how it ended. xai_curl_trust.c says whom to believe, xai_curl_store.c
+ * loads them once, xai_curl_limits.c holds the limits in time, xai_curl_race.c tries all addresses at once,
+ * xai_curl_h2.c overhears what became of a stream of HTTP/2, xai_curl_wire.c does without libcurl once a plain
+ * connection stands.
  */
 #ifndef XAI_CURL_H
 #define XAI_CURL_H
@@ -134,10 +136,31 @@ struct net {
  * XAI_ERR_NOMEM: it could not be set up. */
 xai_code xai__curl_load(xai_error *err);
 
-/* Only connect, for a wire, which is told. NULL without memory. */
+/* The multi handle. make: false without memory. end: nothing may be in flight, and there may be none. */
+bool xai__curl_make_multi(net *self);
+void xai__curl_end_multi(net *self);
+/* Whose handle is it? NULL: nobody's. */
+net_exchange *xai__curl_of(CURL *easy);
+/* While it is paused nobody looks at its socket; release: it goes on. */
+void xai__curl_hold(net_exchange *x);
+void xai__curl_release(net_exchange *x);
+
+/* Begin: NULL without memory. connect: only that, for a wire, which is told. */
+net_exchange *xai__curl_start(net *self, const xai_exchange_request *request, const xai_sink *sink,
+                              xai_wire *wire);
 net_exchange *xai__curl_connect(net *self, const xai_exchange_request *request, xai_wire *wire);
+/* libcurl is done with it: its sink or its wire is told, or it is begun afresh where that is no resend. */
+void xai__curl_finish(net *self, net_exchange *x, CURLcode result);
 /* Out of libcurl's hands; a connection in the middle of an answer is closed by that. */
 void xai__curl_detach(net_exchange *x);
+/* All of them, and nobody is told. abandon: our memory alone, in a copy of the process. */
+void xai__curl_drop_all(net *self);
+void xai__curl_abandon(net *self);
+
+/* The functions that libcurl calls, for a fresh handle. False without memory. */
+bool xai__curl_set_callbacks(net_exchange *x);
+/* The exchange ends with this; the first one counts. */
+void xai__curl_fail(net_exchange *x, xai_code code);
 
 /* Options that never change, for a fresh handle. False without memory, or if libcurl cannot be held to
  * what we must rely on. */
