@@ -146,7 +146,7 @@ static void measure(way *w, int slice, const char *pid, int streams, unsigned ms
   size_t before = w->count;
   w->from = 0;
   open_all(w, w->url, streams);
-  read_until(w, now_us() + WARM_UP_MS * 1000);
+  read_until(w, now_us() + (uint64_t)WARM_UP_MS * 1000);
   double cpu = cpu_of(pid);
   w->from = now_us();
   read_until(w, w->from + (uint64_t)ms * 1000);

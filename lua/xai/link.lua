@@ -121,11 +121,6 @@ function Link:fetch_lines(call, list, named)
   return bytes, count
 end
 
-local function passed(self, call, wish, rest, is_due, bytes, count, ...)
-  if count then go_on(self, call, ...) end
-  return wish, rest, is_due, bytes, count
-end
-
 --- A host feeds what came for a call whose events are passed on as lines: see xai.call.
 --- @return string wish
 --- @return integer rest     the place of the first byte not taken
@@ -135,8 +130,12 @@ end
 function Link:pass(call, id, bytes, from)
   local passing = call.passing
   self.inside = true
-  return passed(self, call,
-    leave(self, self.handle:host_pass(id, bytes, from, call.id, passing.list, passing.named)))
+  local wish, rest, is_due, len, count, word, first, second, third =
+    self.handle:host_pass(id, bytes, from, call.id, passing.list, passing.named)
+  self.inside = false
+  if self.dropped[1] then drop(self) end
+  if word then go_on(self, call, word, first, second, third) end
+  return wish, rest, is_due, len, count
 end
 
 --- Take one event, if there is one, to the call it belongs to.

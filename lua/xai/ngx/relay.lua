@@ -98,9 +98,9 @@ end
 
 local print, flush = ngx.print, ngx.flush -- asked for with every event
 
--- False when the browser is gone.
-local function write(lines)
-  return print(lines) and flush(true) or false
+-- False when the browser is gone. Of strings nginx takes each once, of a table it asks for each twice.
+local function write(...)
+  return print(...) and flush(true) or false
 end
 
 local function begin()
@@ -114,7 +114,7 @@ local function pass_one_by_one(stream, named, pass)
   for event in stream:events() do
     if event.raw then -- no news of a further attempt
       local text = lines_of(named and event.name, event.raw)
-      pass(text, #text, 1)
+      pass({ text }, #text, 1)
     end
   end
 end
@@ -126,7 +126,7 @@ local function pass_on(stream, way, report, started)
       begin()
       report.first = core.now() - started
     end
-    if write(lines) then
+    if write(unpack(lines)) then
       report.events, report.bytes = report.events + count, report.bytes + bytes
     else
       report.client_gone = true
