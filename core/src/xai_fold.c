@@ -268,6 +268,8 @@ static const xai_json *parse(xai_fold *fold, xai_str text) {
 }
 
 static xai_code read_event(xai_fold *fold, xai_str name, xai_str data) {
+  xai_code code = fold->kind == XAI_REPLY_RESPONSES ? xai__fold_quick(fold, data) : XAI_MORE;
+  if (code != XAI_MORE) return code;
   const xai_json *event = parse(fold, data);
   if (event == NULL) return not_json(fold, name, data);
   if (xai_json_type_of(event) != XAI_JSON_OBJECT) {

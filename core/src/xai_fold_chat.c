@@ -95,7 +95,8 @@ static uint32_t place_of_call(const xai_json *calls, const xai_json *call, uint3
 static xai_code grow_member(xai_fold *fold, xai_json *object, const char *key, xai_fold_target target,
                             xai_event_type type, const xai_json *value) {
   xai_json *text = member_of(fold, object, key, XAI_JSON_STRING, NULL);
-  return text != NULL ? xai__fold_grow(fold, target, text, type, value) : xai__fold_no_room(fold);
+  return text != NULL ? xai__fold_grow(fold, target, text, type, xai_json_str(value))
+                      : xai__fold_no_room(fold);
 }
 
 /* Some servers repeat the name with each piece of the arguments. */
@@ -199,7 +200,7 @@ static xai_code merge_text(xai_fold *fold, xai_json *message, uint32_t choice, x
   xai_json *text = again ? fold->at_text : member_of(fold, message, keys[field], XAI_JSON_STRING, after);
   if (text == NULL) return xai__fold_no_room(fold);
   fold->output_seen = true;
-  return xai__fold_grow(fold, target, text, type, member);
+  return xai__fold_grow(fold, target, text, type, xai_json_str(member));
 }
 
 static xai_code merge_delta(xai_fold *fold, xai_json *message, uint32_t choice, const xai_json *delta) {

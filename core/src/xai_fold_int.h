@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: MIT
  *
  * xai_fold.c owns the state and the life; xai_fold_text.c the texts that grow piece by piece;
- * xai_fold_responses.c and xai_fold_chat.c know one protocol each.
+ * xai_fold_responses.c and xai_fold_chat.c know one protocol each; xai_fold_quick.c what most events are.
  */
 #ifndef XAI_FOLD_INT_H
 #define XAI_FOLD_INT_H
@@ -44,6 +44,14 @@ typedef struct xai_fold_half {
   xai_fold_target target;
   char bytes[3];
 } xai_fold_half;
+
+/* What an event says of a text that grows. */
+typedef struct xai_fold_piece {
+  xai_str type; /* of the event */
+  xai_str text;
+  uint32_t output;
+  uint32_t content;
+} xai_fold_piece;
 
 struct xai_fold {
   xai_json_doc *event; /* the event being read                                           */
@@ -106,10 +114,10 @@ xai_code xai__fold_set(xai_fold *fold, xai_json *object, const char *key, xai_js
 xai_code xai__fold_set_member(xai_fold *fold, xai_json *object, const xai_json *member);
 /* Move the member set last behind another one, so that the object reads like a whole answer. */
 void xai__fold_move_behind(xai_json *object, const char *after);
-/* `value`, a string of the event, is the next piece of `target`, whose text is `string` in the tree. Queues
+/* `piece`, of a string of the event, is the next one of `target`, whose text is `string` in the tree. Queues
  * a delta of `type` (API: none). */
 xai_code xai__fold_grow(xai_fold *fold, xai_fold_target target, xai_json *string, xai_event_type type,
-                        const xai_json *value);
+                        xai_str piece);
 /* No second half will come for this item's or choice's texts (or for any: XAI__FIELD_NONE): U+FFFD. */
 xai_code xai__fold_settle(xai_fold *fold, xai_fold_target which);
 bool xai__fold_lone_half(xai_str json);
@@ -125,6 +133,11 @@ xai_code xai__fold_index(xai_fold *fold, const xai_json *value, const char *what
 /* ---- the protocols ---- */
 
 xai_code xai__responses_event(xai_fold *fold, const xai_json *event);
+/* The same of an event's text, where it is the next piece of the text that grew last; else XAI_MORE, and nothing is
+ * done (xai_fold_quick.c). */
+xai_code xai__fold_quick(xai_fold *fold, xai_str data);
+/* Likewise, when it has been read. */
+xai_code xai__responses_piece(xai_fold *fold, const xai_fold_piece *piece);
 /* Where a target's text is; NULL when it is not there. Never creates. */
 xai_json *xai__responses_find(xai_fold *fold, xai_fold_target target, xai_event_type *type);
 /* A terminal or whole response: what does it say of itself? `claim`: the status that its event's name tells,

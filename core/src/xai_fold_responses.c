@@ -251,7 +251,15 @@ static xai_code on_delta(xai_fold *fold, const frame *f, xai_fold_field field) {
     text = text_at(fold, target);
     if (text == NULL) return xai__fold_no_room(fold);
   }
-  return xai__fold_grow(fold, target, text, places[field].type, f->delta);
+  return xai__fold_grow(fold, target, text, places[field].type, xai_json_str(f->delta));
+}
+
+xai_code xai__responses_piece(xai_fold *fold, const xai_fold_piece *piece) {
+  const event_row *row = find_row(piece->type);
+  if (row == NULL || row->act != ACT_DELTA) return XAI_MORE;
+  xai_fold_target target = {row->field, piece->output, piece->content};
+  if (!xai__fold_same_target(fold->at, target)) return XAI_MORE;
+  return xai__fold_grow(fold, target, fold->at_text, places[row->field].type, piece->text);
 }
 
 static xai_code on_text_done(xai_fold *fold, const frame *f, xai_fold_field field) {

@@ -245,8 +245,7 @@ static xai_code whole_characters(xai_fold *fold, xai_fold_target target, xai_str
 }
 
 xai_code xai__fold_grow(xai_fold *fold, xai_fold_target target, xai_json *string, xai_event_type type,
-                        const xai_json *value) {
-  xai_str piece = xai_json_str(value);
+                        xai_str piece) {
   if (fold->lone || fold->half_count > 0) {
     xai_code code = whole_characters(fold, target, &piece);
     if (code != XAI_OK) return code;

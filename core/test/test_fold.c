@@ -192,6 +192,66 @@ static void every_kind_of_delta_finds_its_place(void) {
   xai__fold_free(r.fold);
 }
 
+/* A space in it makes an event one that is read as any JSON: the oracle of those that need no tree. */
+static void check_as_any_json(const char *event) {
+  char spaced[1024];
+  snprintf(spaced, sizeof spaced, "%c %s", event[0], event + 1);
+  run quick = RESPONSES(CREATED, MESSAGE(0), PART(0), TEXT(0, "Tides"), event, TEXT(0, "."));
+  run slow = RESPONSES(CREATED, MESSAGE(0), PART(0), TEXT(0, "Tides"), spaced, TEXT(0, "."));
+  CHECK_INT(quick.code, slow.code);
+  CHECK_INT(quick.err.code, slow.err.code);
+  CHECK_TEXT(quick.deltas, slow.deltas);
+  CHECK_TEXT(quick.json, slow.json);
+  xai__fold_free(quick.fold);
+  xai__fold_free(slow.fold);
+}
+
+static void a_piece_read_without_a_tree_is_what_the_tree_says(void) {
+  static const char changes[] = ",:'\\{}[]-01.ex \n\x80\xc3";
+  static const char event[] =
+    "{'sequence_number':17,'type':'response.output_text.delta','content_index':0,'delta':' t\xc3\xbcrn',"
+    "'item_id':'m0','output_index':0,'logprobs':[]}";
+  char changed[sizeof event];
+  for (size_t at = 0; at < sizeof event - 1; at++) {
+    for (const char *byte = changes; *byte != '\0'; byte++) {
+      memcpy(changed, event, sizeof event);
+      changed[at] = *byte;
+      check_as_any_json(changed);
+    }
+    memcpy(changed, event, at);
+    memcpy(changed + at, event + at + 1, sizeof event - at - 1);
+    check_as_any_json(changed);
+  }
+}
+
+static void what_else_a_piece_may_look_like_is_left_to_the_tree(void) {
+  static const char type[] = "'type':'response.output_text.delta'",
+                    at[] = "'output_index':0,'content_index':0";
+  static const char *const forms[] = {"{%s,%s,'delta':'a','delta':'b'}",
+                                      "{%s,%s,'delta':'a','type':'ping'}",
+                                      "{%s,%s,'delta':null}",
+                                      "{%s,%s,'delta':'a\\n\\'b\\''}",
+                                      "{%s,%s,'delta':'\\ud83d'}",
+                                      "{%s,%s,'delta':''}",
+                                      "{%s,%s,'summary_index':1,'delta':'a'}",
+                                      "{%s,%s,'delta':'a'},",
+                                      "{%s,%s,'delta':'a','n':[1]}",
+                                      "{%s,%s,'delta':'a','n':00}",
+                                      "{%s,%s,'delta':'a','n':12345678901234567890}",
+                                      "{%s,%s,'delta':'a',}",
+                                      "{%s,%s}",
+                                      "{%s,%s,'delta':'a','':{}}"};
+  char event[512];
+  for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+    snprintf(event, sizeof event, forms[i], type, at);
+    check_as_any_json(event);
+  }
+  check_as_any_json("{'type':'response.output_text.delta','output_index':4294967296,'delta':'a'}");
+  check_as_any_json("{'type':'response.output_text.delta','output_index':0,'delta':'a'}");
+  check_as_any_json("{'type':'response.refusal.delta','output_index':0,'content_index':0,'delta':'a'}");
+  check_as_any_json("{'type':'response.output_text.delta','output_index':1,'content_index':0,'delta':'a'}");
+}
+
 static void F83_two_calls_gather_their_arguments_apart(void) {
   run r = RESPONSES(
     CREATED, CALL(0), CALL(1), ARGS(0, "{\\u0022a\\u0022:"), ARGS(1, "{"), ARGS(0, "1}"), ARGS(1, "}"),
@@ -985,6 +1045,8 @@ int main(void) {
   RUN(F60_items_interleave_and_come_in_any_order);
   RUN(what_was_never_announced_is_made);
   RUN(every_kind_of_delta_finds_its_place);
+  RUN(a_piece_read_without_a_tree_is_what_the_tree_says);
+  RUN(what_else_a_piece_may_look_like_is_left_to_the_tree);
   RUN(F83_two_calls_gather_their_arguments_apart);
   RUN(what_is_done_is_not_changed_by_a_late_delta);
   RUN(unknown_events_items_and_fields_pass_through);
