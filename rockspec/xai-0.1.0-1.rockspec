@@ -71,6 +71,7 @@ build = {
         "core/src/xai_err_api.c",
         "core/src/xai_fold.c",
         "core/src/xai_fold_chat.c",
+        "core/src/xai_fold_quick.c",
         "core/src/xai_fold_responses.c",
         "core/src/xai_fold_text.c",
         "core/src/xai_format.c",
