@@ -591,7 +591,7 @@ typedef struct xai_config {
   size_t rate_count;     /* at most 32                                                                */
   bool rates_fixed;      /* nothing is learned from answers: `rates` alone hold                       */
   xai_breaker_options breaker;
-  xai_http_version http_version; /* default 1.1; 2: XAI_ERR_ARG if libcurl was built without it           */
+  xai_http_version http_version; /* default 1.1; 2: XAI_ERR_ARG if libcurl lacks it, or is before 7.88.1  */
   bool require_staple; /* the server must staple a good OCSP answer to its certificate, else XAI_ERR_TLS. Off:
                           staples are not looked at, and a revoked certificate passes until it expires      */
   /* Instead of api_key. api_key_file: holds the key; a line end behind it is dropped. Read when the client is made,

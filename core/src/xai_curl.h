@@ -29,6 +29,10 @@
 #error "libcurl 7.85 or later is needed"
 #endif
 
+/* Before 7.88.1 a stream of HTTP/2 that was refused cannot be told from one that broke (7.85, 7.86), libcurl's talk ends
+ * the program (7.87), or the end of an answer behind a GOAWAY is lost (7.88.0). */
+#define XAI_CURL_HTTP2_LEAST 0x075801
+
 #define XAI_CURL_IDLE_SECONDS 60L /* for a pooled connection, and a name's address (F14) */
 
 typedef struct net net;
@@ -202,8 +206,8 @@ xai_str xai__curl_host(const char *url);
 /* May libcurl repeat it by itself when a reused connection dies? */
 bool xai__curl_may_repeat(const net_exchange *x);
 
-/* Was libcurl built with it? */
-bool xai__curl_has_http2(void);
+/* XAI_ERR_ARG with err filled: libcurl was built without it, or is too old for it. */
+xai_code xai__curl_check_http2(xai_error *err);
 
 /* Bytes of the body that may have left, and those that are out of our hands. */
 size_t xai__curl_body_given(const net_exchange *x);

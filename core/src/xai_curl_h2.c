@@ -9,6 +9,16 @@
 #include <string.h>
 
 #include "xai_curl.h"
+#include "xai_err.h"
+
+xai_code xai__curl_check_http2(xai_error *err) {
+  const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
+  if ((info->features & CURL_VERSION_HTTP2) == 0)
+    return xai__fail(err, XAI_ERR_ARG, "http_version: this libcurl was built without HTTP/2");
+  if (info->version_num >= XAI_CURL_HTTP2_LEAST) return XAI_OK;
+  return xai__fail(err, XAI_ERR_ARG, "http_version: HTTP/2 needs libcurl 7.88.1 or later, and this is %s",
+                   info->version);
+}
 
 /* Where `part` ends in the text, 0 when it is not there. */
 static size_t after(xai_str text, const char *part) {

@@ -245,7 +245,3 @@ void xai__curl_clear_request(net_exchange *x) {
   xai__curl_drop_headers(x);
   curl_easy_setopt(x->easy, CURLOPT_POSTFIELDS, NULL);
 }
-
-bool xai__curl_has_http2(void) {
-  return (curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_HTTP2) != 0;
-}

@@ -344,10 +344,7 @@ static bool open_multi(net *self, const xai_config *config) {
 
 xai_transport *xai__transport_curl_new(const xai_mem *mem, const xai_config *config, xai_error *err) {
   if (xai__curl_load(err) != XAI_OK) return NULL;
-  if (config->http_version == XAI_HTTP_2 && !xai__curl_has_http2()) {
-    xai__fail(err, XAI_ERR_ARG, "http_version: this libcurl was built without HTTP/2");
-    return NULL;
-  }
+  if (config->http_version == XAI_HTTP_2 && xai__curl_check_http2(err) != XAI_OK) return NULL;
   net *self = xai__alloc(mem, sizeof *self);
   if (self != NULL) {
     self->base.ops = &net_ops;

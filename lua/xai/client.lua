@@ -44,6 +44,7 @@ local DEFAULT_URL = "https://api.x.ai/v1"
 --- @field max_connections integer?
 --- @field require_staple boolean? the server must staple a good OCSP answer, or nothing is said to it
 --- @field http string?            "1.1" (default): a connection for each call in flight; "2": calls share them
+---   (an error with a libcurl before 7.88.1)
 --- @field rates xai.Rate[]?        rate limits known beforehand: what exceeds them waits here; see also `learn_rates`
 --- @field learn_rates boolean?    default true: limits, waits and slower paces are learned from answers and 429s
 --- @field share string?           path of a file, made if there is none: what `rates` allow is shared by all clients of
