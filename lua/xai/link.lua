@@ -81,11 +81,6 @@ local function go_on(self, call, word, ...)
   elseif word ~= "more" then route(self, call.id, word, ...) end
 end
 
-local function fetched_lines(self, call, bytes, count, ...)
-  go_on(self, call, ...)
-  return bytes, count
-end
-
 --- Fetch events of a call that has some, into a lot that is the call's from then on, as `packed`.
 --- @param sparing boolean  texts alone are wanted
 function Link:fetch(call, lot, sparing)
@@ -115,8 +110,16 @@ function Link:fetch_lines(call, list, named)
     call.ready = false
     return 0, 0
   end
+  if self.ended then
+    finish(self)
+    return 0, 0
+  end
   self.inside = true
-  local bytes, count = fetched_lines(self, call, leave(self, self.handle:take_lines(call.id, list, named)))
+  local bytes, count, word, first, second, third = self.handle:take_lines(call.id, list, named)
+  self.inside = false
+  if word == "end" then self.ended, self.ended_result = call, first end -- at once, see finish
+  if self.dropped[1] then drop(self) end
+  go_on(self, call, word, first, second, third)
   if self.log then self:tell_log() end
   return bytes, count
 end
