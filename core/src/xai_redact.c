@@ -191,23 +191,25 @@ static bool byte_known(const xai_redactor *redactor, int byte) {
 }
 
 /* Escapes and what is invisible begin with one of these. */
+static const bool leads[256] = {['%'] = true,  ['&'] = true,  ['\\'] = true, ['\r'] = true,
+                                ['\n'] = true, [0xC2] = true, [0xE2] = true, [0xEF] = true};
+
 static bool is_lead(unsigned char c) {
-  if (c >= 0x80) return c == 0xC2 || c == 0xE2 || c == 0xEF;
-  return c == '%' || c == '&' || c == '\\' || c == '\r' || c == '\n';
+  return leads[c];
 }
 
 void xai__redactor_init(xai_redactor *redactor, xai_str secret) {
   *redactor = (xai_redactor){.secret = secret};
   if (secret.len < SHORTEST) return;
   redactor->least = secret.len >= LONG ? LONG_PIECE : secret.len;
+  int before = NOTHING;
   for (size_t i = 0; i < secret.len; i++) {
     unsigned char c = (unsigned char)secret.ptr[i];
     redactor->bytes[c >> 3] |= (unsigned char)(1u << (c & 7));
-    redactor->odd = redactor->odd || is_lead(c);
-  }
-  for (size_t i = 0; i + 1 < secret.len; i++) {
-    unsigned hash = pair_hash((unsigned char)secret.ptr[i], (unsigned char)secret.ptr[i + 1]);
-    redactor->pairs[hash >> 3] |= (unsigned char)(1u << (hash & 7));
+    redactor->odd |= is_lead(c);
+    unsigned hash = pair_hash(before, c);
+    if (before >= 0) redactor->pairs[hash >> 3] |= (unsigned char)(1u << (hash & 7));
+    before = c;
   }
 }
 
@@ -235,9 +237,11 @@ static const unsigned char *find(const xai_redactor *redactor, way how, const un
   int first = next_byte(&d), second = first < 0 ? NOTHING : next_byte(&d);
   if (second < 0 || !pair_known(redactor, first, second)) return NULL;
   const unsigned char *best = NULL;
-  for (size_t from = 0; from + redactor->least <= redactor->secret.len; from++) {
-    if ((unsigned char)redactor->secret.ptr[from] != first) continue;
-    const unsigned char *stop = follow(redactor, start, from);
+  const char *secret = redactor->secret.ptr, *last = secret + redactor->secret.len - redactor->least;
+  for (const char *from = secret; from <= last; from++) {
+    from = memchr(from, first, (size_t)(last - from) + 1);
+    if (from == NULL) break;
+    const unsigned char *stop = follow(redactor, start, (size_t)(from - secret));
     if (stop != NULL && (best == NULL || stop > best)) best = stop;
   }
   return best;
@@ -280,10 +284,72 @@ static const unsigned char *find_any(const xai_redactor *redactor, const unsigne
   return best;
 }
 
+/* ---- where none begins
+ *
+ * A piece of `least` bytes is at least as long as that however it is written, and longer in base64 and hex. So where no
+ * escape is near, the pieces that begin at one of `least - 1` places in a row have four characters in common, and
+ * whole in them, in each way, two bytes that follow each other in the secret. Mostly those four say that there is none.
+ */
+
+/* In hex it goes on for `least` characters more. */
+static bool may_be_hex(const xai_redactor *redactor, const unsigned char *at, const unsigned char *end) {
+  int digits[4];
+  bool parted = false; /* "78:61:69" */
+  for (size_t i = 0; i < redactor->least + 2; i++) {
+    if (at + i == end) return false;
+    bool parts = at[i] == ':' || at[i] == ' ';
+    int digit = parts ? 0 : hex_digit(at[i]);
+    if (digit < 0) return is_lead(at[i]);
+    if (i < 4) digits[i] = digit;
+    parted |= parts;
+  }
+  bool even = pair_known(redactor, digits[0] * 16 + digits[1], digits[2] * 16 + digits[3]);
+  return parted || even || byte_known(redactor, digits[1] * 16 + digits[2]);
+}
+
+/* From the first character on its bytes begin at bit 0, 2, 4 or 6. */
+static bool may_be_base64(const xai_redactor *redactor, const unsigned char *at) {
+  unsigned bits = 0;
+  for (int i = 0; i < 4; i++) {
+    int six = sextet(at[i]);
+    if (six < 0) return false;
+    bits = bits << 6 | (unsigned)six;
+  }
+  for (unsigned skip = 0; skip < 8; skip += 2)
+    if (pair_known(redactor, (int)(bits >> (16 - skip) & 0xff), (int)(bits >> (8 - skip) & 0xff)))
+      return true;
+  return false;
+}
+
+static bool may_be_inside(const xai_redactor *redactor, const unsigned char *at, const unsigned char *end) {
+  return pair_known(redactor, at[0], at[1]) || may_be_base64(redactor, at) || may_be_hex(redactor, at, end);
+}
+
+/* At how many places from `at` on certainly none begins; there are at least `least` characters. From `at` to `*plain`
+ * there is no escape. */
+static size_t none_begin(const xai_redactor *redactor, const unsigned char *at, const unsigned char *end,
+                         const unsigned char **plain) {
+  size_t least = redactor->least, left = (size_t)(end - at), window = left < least + 2 ? left : least + 2;
+  if (*plain < at) *plain = at;
+  for (; *plain < at + window; ++*plain)
+    if (is_lead(**plain)) return 0;
+  const unsigned char *inside = at + least - 2;
+  bool may = window < least + 2
+               ? pair_known(redactor, inside[0], inside[1]) /* too short for the other ways */
+               : may_be_inside(redactor, inside, end);
+  return may ? 0 : least - 1;
+}
+
 void xai__redactor_apply(const xai_redactor *redactor, char *text, size_t len) {
-  if (redactor->least == 0 || len < redactor->least) return;
+  if (redactor->least == 0) return;
   unsigned char *at = (unsigned char *)text, *end = at + len;
-  while (at < end) {
+  const unsigned char *plain = at;
+  while ((size_t)(end - at) >= redactor->least) {
+    size_t skip = none_begin(redactor, at, end, &plain);
+    if (skip > 0) {
+      at += skip;
+      continue;
+    }
     const unsigned char *stop = find_any(redactor, at, end);
     if (stop == NULL) {
       at++;

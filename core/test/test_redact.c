@@ -84,6 +84,25 @@ static void F131_masks_what_a_cut_leaves(void) {
   }
 }
 
+/* Most places are passed over several at a time. */
+static void F131_masks_a_piece_wherever_it_stands(void) {
+  static encode_fn *const encoders[] = {literally, percent,   escaped,    entities, zero_width,
+                                        hex,       hex_upper, hex_colons, base64,   base64_url};
+  for (size_t e = 0; e < sizeof encoders / sizeof *encoders; e++)
+    for (size_t before = 0; before < 24; before++)
+      for (size_t from = 0; from + 8 <= strlen(CANARY); from += 5) {
+        char piece[9] = "", inner[ROOM], text[ROOM];
+        memcpy(piece, CANARY + from, 8);
+        encoders[e](inner, piece);
+        memset(text, '.', before);
+        sprintf(text + before, "%s%.*s", inner, (int)(from % 12), "............");
+        redact(text);
+        CHECK_INT(strspn(text, "."), before);
+        CHECK(is_clean(text) && text[before] == '*' && text[before + 1] == '*');
+        CHECK_INT(strspn(text + before + strlen(inner), "."), from % 12);
+      }
+}
+
 static void masks_pieces_of_eight_and_leaves_seven(void) {
   char text[] = "has "
                 "Wm2LrT9v"
@@ -325,6 +344,7 @@ int main(void) {
   RUN(F130_masks_every_spelling);
   RUN(F130_masks_base64_at_every_alignment);
   RUN(F131_masks_what_a_cut_leaves);
+  RUN(F131_masks_a_piece_wherever_it_stands);
   RUN(masks_pieces_of_eight_and_leaves_seven);
   RUN(masks_a_short_secret_only_as_a_whole);
   RUN(masks_two_in_a_row_and_repeats);
