@@ -41,8 +41,17 @@ static bool asks_for_range(const xai_request_copy *request) {
   return false;
 }
 
+/* One call after the other then needs no allocator for it, who has small blocks at hand and not this one. */
+static xai_call *take_room(xai_call_shared *shared) {
+  xai_call *room = shared->spare;
+  if (room == NULL) return xai__alloc(&shared->mem, sizeof *room);
+  shared->spare = NULL;
+  memset(room, 0, sizeof *room);
+  return room;
+}
+
 xai_call *xai__call_new(xai_call_shared *shared, xai_request_copy *request, uint64_t now) {
-  xai_call *call = xai__alloc(&shared->mem, sizeof *call);
+  xai_call *call = take_room(shared);
   if (call == NULL) {
     xai__request_deinit(request);
     return NULL;
@@ -65,12 +74,19 @@ xai_call *xai__call_new(xai_call_shared *shared, xai_request_copy *request, uint
 
 void xai__call_free(xai_call *call) {
   if (call == NULL) return;
-  xai_mem mem = call->shared->mem;
+  xai_call_shared *shared = call->shared;
+  const xai_mem *mem = &shared->mem;
   xai__request_deinit(&call->request);
   xai__answer_deinit(&call->answer);
-  xai__why_drop(&call->why, &mem);
-  xai__free(&mem, call->attempts, call->attempt_room * sizeof *call->attempts);
-  xai__free(&mem, call, sizeof *call);
+  xai__why_drop(&call->why, mem);
+  xai__free(mem, call->attempts, call->attempt_room * sizeof *call->attempts);
+  if (shared->spare == NULL) shared->spare = call;
+  else xai__free(mem, call, sizeof *call);
+}
+
+void xai__call_free_spare(xai_call_shared *shared) {
+  xai__free(&shared->mem, shared->spare, sizeof(xai_call));
+  shared->spare = NULL;
 }
 
 /* ---- the gate */

@@ -35,6 +35,7 @@ typedef struct xai_call_shared {
   bool key_refused;  /* by an answer                                             */
   int64_t wall_s;    /* Unix seconds, read once a step                          */
   xai_result result; /* of the END given last                                    */
+  void *spare;       /* room of the call that was freed last, for the next; may be NULL */
 } xai_call_shared;
 
 /* What each event needs lies together: the end of the request, the times, the beginning of the answer. */
@@ -67,6 +68,8 @@ typedef struct xai_call {
 /* Takes over `request`, also when it fails. NULL without memory. */
 xai_call *xai__call_new(xai_call_shared *shared, xai_request_copy *request, uint64_t now);
 void xai__call_free(xai_call *call); /* NULL is fine */
+/* When all calls are freed: the room kept for another one, too. */
+void xai__call_free_spare(xai_call_shared *shared);
 
 /* Attempts. `not_started` is for a transport that had no memory. */
 /* QUEUED: asks the gate, unless it is in line already. True: start an attempt now. */

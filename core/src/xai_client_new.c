@@ -203,6 +203,7 @@ void xai_client_free(xai_client *client) {
     xai__call_free(client->slots[i]->call);
     xai__free(&mem, client->slots[i], sizeof *client->slots[i]);
   }
+  xai__call_free_spare(&client->shared);
   xai__free(&mem, client->slots, client->slot_room * sizeof *client->slots);
   xai__timers_deinit(&client->timers);
   xai__gate_deinit(&client->shared.gate);
