@@ -88,6 +88,65 @@ describe("xai.report", function()
     assert.truthy(table.concat(heard):find("xai: on_end: .*the ledger is full\n"))
   end)
 
+  describe("may neither call nor wait", function()
+    local function heard_by(on_end, answers)
+      local heard, count = {}, 0
+      local client, _, wire
+      client, _, wire = reporting(answers, { on_end = function(report)
+        count = count + 1
+        on_end(client, report, count)
+      end })
+      local real = io.stderr
+      io.stderr = { write = function(_, ...) heard[#heard + 1] = table.concat { ... } end } -- luacheck: ignore 122
+      local ok, answer = pcall(client.respond, client, "x")
+      io.stderr = real -- luacheck: ignore 122
+      assert.is_true(ok, answer)
+      assert.equal("Tides", answer:text())
+      return table.concat(heard), wire, count
+    end
+
+    local function refuses(what, on_end)
+      it(what, function()
+        local heard, wire, count = heard_by(on_end, { whole, whole, whole })
+        assert.truthy(heard:find("xai: on_end: .*on_end may neither call nor wait: "), heard)
+        assert.equal(1, count)
+        assert.equal(1, #wire.requests)
+      end)
+    end
+
+    refuses("for a whole answer, which would end in there and be told of in turn", function(client)
+      client:respond "y"
+    end)
+    refuses("by a stream", function(client) client:stream "y" end)
+    refuses("by a request", function(client) client:request { path = "/models" } end)
+    refuses("by sleeping", function() xai.sleep(1) end)
+
+    it("for another call of the client", function()
+      local second
+      local client, _, wire = reporting({ whole, whole }, { on_end = function() second:result() end })
+      second = client:stream "y"
+      local heard, real = {}, io.stderr
+      io.stderr = { write = function(_, ...) heard[#heard + 1] = table.concat { ... } end } -- luacheck: ignore 122
+      local first = client:respond "x"
+      io.stderr = real -- luacheck: ignore 122
+      assert.equal("Tides", first:text())
+      assert.truthy(table.concat(heard):find("may neither call nor wait", 1, true))
+      assert.equal(2, #wire.requests)
+    end)
+
+    it("but may start a task that does", function()
+      local follow_up
+      local client
+      client = reporting({ whole, whole }, { on_end = function()
+        follow_up = follow_up or xai.spawn(function() return client:respond("y"):text() end)
+      end })
+      xai.run(function()
+        assert.equal("Tides", client:respond("x"):text())
+        assert.equal("Tides", follow_up:wait())
+      end)
+    end)
+  end)
+
   it("must be a function", function()
     assert.has_error(function() xai.new { simulate = true, on_end = 1 } end)
   end)

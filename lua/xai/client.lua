@@ -176,6 +176,8 @@ end
 -- Send one request; `level` points errors at the line of the program. What cannot be sent as it stands is the
 -- program's mistake and raised, unless it lies in the values of the body.
 local function send(self, secret, fixed, body, model, call, options, level)
+  local bar = loop.bar_here()
+  if bar then error(bar, level + 1) end
   local request = fixed
   if options ~= none or secret.adds then
     request = request_of(self, secret, fixed, body, model, options, level + 1)

@@ -25,6 +25,7 @@ local sleepers = heap.new()                      -- of tasks
 local clock = { time = 0, real = core.now(), busy = 0 }
 local interrupt                                  -- called each turn, see on_interrupt
 local hosted                                     -- waits in our place; false: no host, nil: not looked yet
+local barred = setmetatable({}, { __mode = "k" }) -- coroutine -> why nothing may be called or waited for in it
 
 local LONGEST = 3600 -- seconds in one wait of the system's; then we look again
 local GLANCE = 0.1   -- ... while somebody wants to be asked about interrupts
@@ -353,6 +354,19 @@ local function deadlock()
     #waiting, table.concat(waiting, ", "))
 end
 
+--- From now on a coroutine may neither call nor wait: it runs in the middle of something that cannot.
+--- @param thread thread
+--- @param why string?  what it is told when it tries; nil: it may again
+local function bar(thread, why)
+  barred[thread] = why
+end
+
+--- May the running coroutine not call or wait?
+--- @return string? why
+local function bar_here()
+  return next(barred) and barred[coroutine.running()] or nil
+end
+
 -- The task we may yield from: the running coroutine is one, and no C function is in between.
 local function current_task()
   local thread = coroutine.running()
@@ -368,6 +382,8 @@ end
 --- @param timeout number?  seconds
 --- @return boolean held  false: the time was up
 local function wait(subject, check, timeout)
+  local bar_of_this = bar_here()
+  if bar_of_this and not check(subject) then error(bar_of_this, 3) end
   if hosted == nil then host_around() end
   if hosted then return hosted:wait(subject, check, timeout) end
   local limit = timeout and now() + timeout
@@ -390,6 +406,8 @@ local function never() return false end
 --- @return nil
 local function sleep(seconds)
   if type(seconds) ~= "number" or seconds ~= seconds then error("xai.sleep: seconds must be a number", 2) end
+  local bar_of_this = bar_here()
+  if bar_of_this then error(bar_of_this, 2) end
   if host_around() then return hosted:sleep(math.max(0, seconds)) end
   local task = current_task()
   if task then return park(task, nil, now() + math.max(0, seconds)) end
@@ -407,6 +425,9 @@ local function is_done(task) return task.done end
 --- Wait for the task's end.
 --- @return any ...  what its function returned; an error in it is raised here again, with its traceback
 function Task:wait()
+  if getmetatable(self) ~= task_mt then
+    error("this is a method of a task: call it with a colon, as in task:wait()", 2)
+  end
   local current = hosted and hosted:current() or tasks[coroutine.running() or self]
   if current == self then error("a task cannot wait for itself", 2) end
   self.waited = true
@@ -584,6 +605,8 @@ return {
   sleep = sleep,
   wait = wait,
   wake = wake,
+  bar = bar,
+  bar_here = bar_here,
   now = now,
   adopt = adopt,
   host = host,

@@ -39,10 +39,16 @@ local function complain(fault)
   io.stderr:write("xai: ", message, "\n")
 end
 
---- Tell the program. In a coroutine of its own, so that a function which raises or yields touches no call.
+local BARRED = "on_end may neither call nor wait: let it note what is to be done, or xai.spawn a task that does it"
+
+--- Tell the program. In a coroutine of its own, so that a function which raises or yields touches no call. Were it to
+--- wait, calls would end in there and be told of in turn, one within the other, until no stack is left.
 --- @param call xai.Call   that has ended
 --- @param result table    as the core has it
 return function(call, result)
-  local ok, fault = coroutine.resume(coroutine.create(call.link.on_end), report_of(call, result))
+  local thread = coroutine.create(call.link.on_end)
+  loop.bar(thread, BARRED)
+  local ok, fault = coroutine.resume(thread, report_of(call, result))
+  if coroutine.status(thread) == "dead" then loop.bar(thread, nil) end
   if not ok then complain(fault) end
 end
