@@ -518,6 +518,14 @@ describe("xai.client", function()
       client:close()
     end)
 
+    it("leaves the program's own body as it was", function()
+      local client = helper.client { { json = { request_id = "d-1" } }, { json = helper.completion "at last" } }
+      local body = { model = "grok-4.6", messages = { { role = "user", content = "x" } } }
+      assert(client:chat_deferred(body))
+      assert.same({ model = "grok-4.6", messages = { { role = "user", content = "x" } } }, body)
+      client:close()
+    end)
+
     it("F81 holds its calls against the functions it offered", function()
       local offered = { { type = "function", ["function"] = { name = "weather", parameters = {
         type = "object", required = { "city" } } } } }

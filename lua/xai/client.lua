@@ -441,7 +441,9 @@ function Client:chat_deferred(body, options)
   options = copy(options_of.check("client:chat_deferred", options, known_poll))
   local every, patience = options.every or 1, options.patience or 600
   options.every, options.patience = nil, nil
-  body = body_of(self, "chat", body, 2)
+  local given = body
+  body = body_of(self, "chat", given, 2)
+  if body == given then body = copy(given) end
   body.deferred = true
   local request, tools = copy(options), tools_of(body)
   request.path, request.body, request.reply = "/chat/completions", body, "json"
