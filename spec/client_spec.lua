@@ -592,6 +592,7 @@ describe("xai.client", function()
       local fault = raised(function() client:models() end)
       assert.truthy(fault:find("client_spec.lua:%d+: this client has been closed"), fault)
       client:close()
+      assert.truthy(raised(function() client.close() end):find("client_spec.lua:%d+: this is a method of a client"))
     end)
   end)
 

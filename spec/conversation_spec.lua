@@ -221,6 +221,15 @@ describe("xai.conversation", function()
     assert.equal(core.encode(wire:body(1).tools), core.encode(wire:body(3).tools))
   end)
 
+  it("says at the caller's line that a method was called with a dot", function()
+    local talk = helper.client({}):conversation()
+    for _, name in ipairs { "say", "stream", "history", "cache_report" } do
+      local fault = raised(function() local _ = talk[name]("x") end)
+      assert.truthy(fault:find("conversation_spec.lua:%d+: this is a method of a conversation: call it with a colon"),
+        fault)
+    end
+  end)
+
   describe("cache_report", function()
     local tool = function(description)
       return { type = "function", name = "f", description = description, parameters = { type = "object" } }

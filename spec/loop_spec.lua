@@ -302,6 +302,14 @@ describe("xai.loop", function()
     end)
   end)
 
+  it("says at the caller's line that a task was waited for with a dot", function()
+    xai.run(function()
+      local task = xai.spawn(function() end)
+      local _, fault = pcall(function() local _ = task.wait() end)
+      assert.truthy(tostring(fault):find("loop_spec.lua:%d+: this is a method of a task: call it with a colon"), fault)
+    end)
+  end)
+
   it("wants a list of tasks for all of them", function()
     for _, list in ipairs { "x", 5 } do
       assert.truthy(raised(function() xai.all(list) end):find("loop_spec.lua:%d+: xai.all: a list"))

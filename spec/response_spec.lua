@@ -318,4 +318,13 @@ describe("xai.response", function()
     assert.is_nil((response:cost()))
     assert.truthy(response:tool_calls()[1].error)
   end)
+
+  it("says at the caller's line that a method was called with a dot", function()
+    local response = wrap(helper.response("Tides", { text = { format = { type = "text" } } }))
+    for _, name in ipairs { "text", "refusal", "tool_calls", "citations", "tokens", "cost", "meta" } do
+      local ok, fault = pcall(function() local _ = response[name]() end)
+      assert.is_false(ok, name)
+      assert.truthy(fault:find("response_spec.lua:%d+: this is a method of a response: call it with a colon"), fault)
+    end
+  end)
 end)

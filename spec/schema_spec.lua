@@ -40,13 +40,33 @@ describe("xai.schema.compile", function()
     assert.is_nil(getmetatable(schema.required))
   end)
 
+  it("says at the caller's line that a method was called with a dot", function()
+    local schema = assert(s.compile { type = "string" })
+    local checker = schema:stream()
+    local function says(what, fn)
+      local ok, fault = pcall(fn)
+      assert.is_false(ok, what)
+      assert.truthy(fault:find("schema_spec.lua:%d+: this is a method of a .*: call it with a colon"), fault)
+    end
+    says("check", function() local _ = schema.check "x" end)
+    says("check_text", function() local _ = schema.check_text '"x"' end)
+    for _, name in ipairs { "stream", "json", "table" } do says(name, function() local _ = schema[name]() end) end
+    says("feed", function() local _ = checker.feed '"x"' end)
+    for _, name in ipairs { "finish", "value" } do says(name, function() local _ = checker[name]() end) end
+  end)
+
   it("says where a schema is wrong", function()
     local compiled, err = s.compile { properties = { a = { type = "integre" } } }
     assert.is_nil(compiled)
     assert.equal("schema", err.code)
     assert.equal("usage", err.kind)
     assert.truthy(err.message:find("/properties/a/type", 1, true))
-    assert.equal("json", select(2, s.compile '{"type":').code)
+    local _, malformed = s.compile '{"type":'
+    assert.equal("json", malformed.code)
+    assert.equal("usage", malformed.kind)
+    assert.equal(8, malformed.offset)
+    assert.truthy(malformed.hint:find("the schema's text", 1, true), malformed.hint)
+    assert.same(malformed, select(2, s.lint '{"type":'))
     local loop = {}
     loop.properties = { a = loop, b = loop }
     assert.equal("depth", select(2, s.compile(loop)).code)

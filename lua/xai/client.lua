@@ -130,11 +130,14 @@ local function limits_of(where, options, level)
   return limits
 end
 
+local function check_client(self, level)
+  if getmetatable(self) == mt then return end
+  error("this is a method of a client: call it with a colon, as in grok:respond(...)", level + 1)
+end
+
 -- The open link of a client; a call written with a dot has none.
 local function link_of(self, level)
-  if getmetatable(self) ~= mt then
-    error("this is a method of a client: call it with a colon, as in grok:respond(...)", level + 1)
-  end
+  check_client(self, level + 1)
   local link = self.link
   if not link.handle then error("this client has been closed", level + 1) end
   return link
@@ -556,6 +559,7 @@ end
 
 --- End everything in flight as "cancelled", close the connections, forget the key. A second time is fine.
 function Client:close()
+  check_client(self, 2)
   self.link:close()
 end
 

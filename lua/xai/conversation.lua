@@ -229,6 +229,11 @@ local function begin(self, input, options, level)
   return { items = items, body = body, view = view_of(self, body, items), call = nil }, options
 end
 
+local function check(self)
+  if getmetatable(self) == mt then return end
+  error("this is a method of a conversation: call it with a colon, as in talk:say(...)", 3)
+end
+
 -- From here to its end the turn stands in the way of others.
 local function take_turn(self, streamed, input, options, level)
   local turn, call_options = begin(self, input, options, level + 1)
@@ -251,6 +256,7 @@ end
 --- @return xai.Response? response
 --- @return xai.Error? err
 function Conversation:say(input, options)
+  check(self)
   local response, err = self.ask.wait(take_turn(self, false, input, options, 2))
   return response, err
 end
@@ -262,6 +268,7 @@ end
 --- @return xai.Stream? stream
 --- @return xai.Error? err
 function Conversation:stream(input, options)
+  check(self)
   local stream, err = self.ask.stream(take_turn(self, true, input, options, 2))
   return stream, err
 end
@@ -270,6 +277,7 @@ end
 --- copy: changing it changes nothing in the conversation.
 --- @return table[]
 function Conversation:history()
+  check(self)
   return deep_copy(self.items)
 end
 
@@ -282,6 +290,7 @@ end
 --- How well the prompt cache served each turn, and what broke the prefix where something did.
 --- @return xai.CacheTurn[]
 function Conversation:cache_report()
+  check(self)
   local list = {}
   for i, turn in ipairs(self.turns) do list[i] = copy(turn) end
   return list

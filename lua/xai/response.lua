@@ -253,7 +253,7 @@ function Response:cost()
   local usage = rawget(self, "usage")
   local stated = number(field(usage, "cost_in_usd_ticks"))
   if stated then return stated end
-  return self:computed_cost()
+  return Response.computed_cost(self)
 end
 
 --- The same from the price book alone, to hold against what the API says.
@@ -287,7 +287,12 @@ end
 -- and becomes callable, so that answer:text() and answer.text.format both work; what cannot be called (null,
 -- and an empty array, whose mark would be lost) is parked out of the way.
 local names, callables = {}, {}
-for name, method in pairs(Response) do
+for name, plain in pairs(Response) do
+  local function method(self, ...)
+    if type(self) == "table" then return plain(self, ...) end
+    error("this is a method of a response: call it with a colon, as in answer:text()", 2)
+  end
+  Response[name] = method
   names[#names + 1] = name
   callables[name] = { __call = function(_, self, ...) return method(self, ...) end }
 end

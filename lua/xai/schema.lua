@@ -131,13 +131,22 @@ local function check_choices(options, level)
   end
 end
 
+-- A schema is the program's own text: the network has no part in what is wrong with it.
+local function fault_of(plain)
+  local err = errors.from_core(plain)
+  if err.kind == "protocol" then
+    err.kind, err.hint = "usage", "correct the schema's text there; err.offset is the byte, from 0"
+  end
+  return err
+end
+
 --- Compile a schema; what comes is immutable and may be used for ever.
 --- @param schema table|string|boolean|xai.Schema  a Lua table, JSON text (its order is kept), or compiled already
 --- @param options xai.SchemaOptions?
 --- @return xai.Schema? schema
---- @return xai.Error? err  kind "usage", for a schema is the program's own text, code "schema", and a message that
----   names the place; kind "library" for a pattern that this build, without PCRE2, cannot match; or what is wrong with
----   the JSON. (Kind "schema" is an answer that does not fit a schema.)
+--- @return xai.Error? err  kind "usage", for a schema is the program's own text, code "schema" (or "json" and the like,
+---   where it is not even JSON), and a message that names the place; kind "library" for a pattern that this build,
+---   without PCRE2, cannot match. (Kind "schema" is an answer that does not fit a schema.)
 local function compile(schema, options)
   check_kind(schema, 2)
   options = options_of.check("schema.compile", options, known_options)
@@ -152,7 +161,7 @@ local function compile(schema, options)
     base_uri = options.base_uri, max_depth = options.max_depth, max_bytes = options.max_bytes,
     max_steps = options.max_steps, match_limit = options.match_limit,
   })
-  if not compiled then return nil, errors.from_core(wrong) end
+  if not compiled then return nil, fault_of(wrong) end
   return setmetatable({
     core = compiled,
     text = text,    -- as it was compiled
@@ -161,6 +170,11 @@ local function compile(schema, options)
 end
 
 -- ------------------------------------------------------------------ check
+
+local function check_self(self)
+  if getmetatable(self) == mt then return end
+  error("this is a method of a compiled schema: call it with a colon, as in schema:check(...)", 3)
+end
 
 local function first_only(options)
   return options_of.check("schema:check", options, known_check, 3).all == false
@@ -178,6 +192,7 @@ end
 --- @return true? valid
 --- @return xai.Violations? violations
 function Schema:check_text(text, options)
+  check_self(self)
   if type(text) ~= "string" then error("schema:check_text: a text is needed, not a " .. type(text), 2) end
   return check_text(self, text, first_only(options))
 end
@@ -223,6 +238,7 @@ local ROUNDS = 8 -- an array found may uncover the next empty table behind it
 --- @return true? valid
 --- @return xai.Violations? violations
 function Schema:check(value, options)
+  check_self(self)
   local first = first_only(options)
   local list
   for _ = 1, ROUNDS do
@@ -241,18 +257,21 @@ end
 --- Hold a text against the schema while it comes.
 --- @return xai.Checker
 function Schema:stream()
+  check_self(self)
   return checkers.new(assert(self.core:stream()), violations) -- only memory can fail
 end
 
 --- The schema's JSON, as it was compiled.
 --- @return string
 function Schema:json()
+  check_self(self)
   return self.text
 end
 
 --- The schema as a table that is written again in the same order. Shared: not to be changed.
 --- @return table
 function Schema:table()
+  check_self(self)
   self.plain = self.plain or core.decode(self.text, { order = true })
   return self.plain
 end
@@ -267,7 +286,7 @@ local function lint(schema)
   if not text then return nil, err end
   local _, fault = core.schema(text)
   local plain, wrong = core.decode(text, { order = true })
-  if plain == nil then return nil, errors.from_core(wrong) end
+  if plain == nil then return nil, fault_of(wrong) end
   return late("xai.schema.lint")(plain, fault)
 end
 

@@ -6,6 +6,11 @@ local errors = require "xai.error"
 local Checker = {}
 local mt = { __name = "xai.checker", __index = Checker }
 
+local function check(self)
+  if getmetatable(self) == mt then return end
+  error("this is a method of a checker: call it with a colon, as in checker:feed(...)", 3)
+end
+
 local function note(self, ok, list, err)
   if not ok then self.dead = self.violations(list, err) end
   return self.dead
@@ -16,6 +21,7 @@ end
 --- @return "open"|"dead" state     dead: whatever follows, the text cannot become valid
 --- @return xai.Violations? reason  of the dead; its one violation names the byte that decided it
 function Checker:feed(bytes)
+  check(self)
   if type(bytes) ~= "string" then error("checker:feed: a string is needed, not a " .. type(bytes), 2) end
   if self.finished then error("checker:feed: the text has been finished", 2) end
   if self.dead or note(self, self.core:feed(bytes)) then return "dead", self.dead end
@@ -26,6 +32,7 @@ end
 --- @return true? valid
 --- @return xai.Violations? violations
 function Checker:finish()
+  check(self)
   if not self.finished and not self.dead then note(self, self.core:finish()) end
   self.finished = true
   if self.dead then return nil, self.dead end
@@ -41,6 +48,7 @@ end
 --- @return any value        nil before it begins; null is xai.null
 --- @return xai.Error? err   code "nomem" alone
 function Checker:value()
+  check(self)
   local value, err = self.core:value()
   if err then return nil, errors.from_core(err) end
   return value
