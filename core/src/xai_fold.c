@@ -128,7 +128,7 @@ static const char *reason_of(xai_code code) {
 
 static void drop_deltas(xai_fold *fold) {
   xai__buf_reset(&fold->deltas);
-  fold->delta_next = 0;
+  fold->delta_count = fold->delta_next = 0;
 }
 
 /* An event that ends the stream badly. fold->why is filled. */
@@ -191,7 +191,11 @@ xai_code xai__fold_replace(xai_fold *fold, const xai_json *answer, const char *k
 
 xai_code xai__fold_delta(xai_fold *fold, xai_event_type type, xai_fold_target target, xai_str text) {
   xai_delta delta = {type, fold->name, text, target.output, target.content};
-  return xai__fold_check(fold, xai__buf_add(&fold->deltas, (const char *)&delta, sizeof delta));
+  xai_code code = XAI_OK;
+  if (fold->delta_count == 0) fold->delta = delta;
+  else code = xai__buf_add(&fold->deltas, (const char *)&delta, sizeof delta);
+  if (code == XAI_OK) fold->delta_count++;
+  return xai__fold_check(fold, code);
 }
 
 /* ---- life ---- */
@@ -302,16 +306,17 @@ xai_code xai__fold_event(xai_fold *fold, xai_str name, xai_str data, xai_error *
   xai_code code = sweep(fold);
   if (code == XAI_OK) code = read_event(fold, name, data);
   if (code == XAI_MORE) return XAI_OK; /* a ping in the data */
-  if (code == XAI_OK && fold->deltas.len == 0) {
+  if (code == XAI_OK && fold->delta_count == 0) {
     code = xai__fold_delta(fold, XAI_EVENT_API, (xai_fold_target){XAI__FIELD_NONE, 0, 0}, xai_str_of(""));
   }
   return code == XAI_OK ? code : break_off(fold, code, err);
 }
 
 xai_code xai__fold_next(xai_fold *fold, xai_delta *delta) {
-  if (fold->delta_next == fold->deltas.len) return XAI_MORE;
-  memcpy(delta, fold->deltas.ptr + fold->delta_next, sizeof *delta);
-  fold->delta_next += sizeof *delta;
+  if (fold->delta_next == fold->delta_count) return XAI_MORE;
+  size_t at = fold->delta_next++;
+  if (at == 0) *delta = fold->delta;
+  else memcpy(delta, fold->deltas.ptr + (at - 1) * sizeof *delta, sizeof *delta);
   return XAI_OK;
 }
 
@@ -322,7 +327,7 @@ void xai__fold_expect(const xai_fold *fold) {
 }
 
 void xai__fold_rest(xai_fold *fold) {
-  if (fold->delta_next < fold->deltas.len) return;
+  if (fold->delta_next < fold->delta_count) return;
   fold->name = xai_str_of("");
   xai__json_doc_empty(fold->event);
   drop_deltas(fold);

@@ -70,8 +70,9 @@ struct xai_fold {
   unsigned flags;
   xai_json *at_text;
   xai_fold_end end;
-  xai_buf deltas; /* xai_delta, not yet pulled from delta_next on                   */
-  size_t delta_next;
+  xai_delta delta; /* of the event being read, which mostly has one alone            */
+  size_t delta_count, delta_next;
+  xai_buf deltas; /* the second one and those after it                              */
   xai_buf scratch;
 
   xai_mem under; /* the caller's allocator                                         */
