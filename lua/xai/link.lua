@@ -132,10 +132,12 @@ end
 --- @return integer? count   of events
 function Link:pass(call, id, bytes, from)
   local passing = call.passing
+  if self.ended then finish(self) end
   self.inside = true
   local wish, rest, is_due, len, count, word, first, second, third =
     self.handle:host_pass(id, bytes, from, call.id, passing.list, passing.named)
   self.inside = false
+  if word == "end" then self.ended, self.ended_result = call, first end -- at once, see finish
   if self.dropped[1] then drop(self) end
   if word then go_on(self, call, word, first, second, third) end
   return wish, rest, is_due, len, count

@@ -12,7 +12,8 @@ local function open()
   link = assert(links.new { api_key = "xai-test", base_url = "http://wire/v1", transport = "scripted", seed = 7 })
   handle, ends = link.handle, 0
   call = assert(link:start({ path = "/responses", body = "{}", reply = "responses", stream = true },
-    { keep = true, folded = true, streamed = true, reading = true, announced = true, on_end = function() ends = ends + 1 end }))
+    { keep = true, folded = true, streamed = true, reading = true, announced = true,
+      on_end = function() ends = ends + 1 end }))
   link:announce(call.id, true)
   local id = assert(handle:wire_next()).id
   handle:wire_status(id, 200)
