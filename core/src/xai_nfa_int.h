@@ -5,6 +5,8 @@
 
 #include "xai_nfa.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef enum xai_nfa_op {
   XAI_NFA_CHAR,    /* takes the character a                              */
   XAI_NFA_SET,     /* takes one of the set number a                      */
@@ -69,5 +71,7 @@ bool xai__nfa_follow(xai_nfa_run *run);
 /* Of what waits there, what takes this character. */
 void xai__nfa_take(xai_nfa_run *run, uint32_t point);
 bool xai__nfa_is_word(uint32_t point);
+
+#pragma GCC visibility pop
 
 #endif
