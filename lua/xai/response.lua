@@ -51,10 +51,16 @@ end
 
 -- ------------------------------------------------------------------ methods
 
+local function check(self)
+  if type(self) == "table" then return end
+  error("this is a method of a response: call it with a colon, as in answer:text()", 3)
+end
+
 --- The answer's text: all its text parts joined; empty when there are none.
 --- @param choice integer?  chat completions with several choices: which, from 1
 --- @return string
 function Response:text(choice)
+  check(self)
   if is_chat(self) then return text_of(message_of(self, choice).content) end
   return table.concat(parts(self, "output_text", "text"))
 end
@@ -62,6 +68,7 @@ end
 --- What the model said in place of an answer; nil when it did not refuse.
 --- @return string?
 function Response:refusal()
+  check(self)
   if is_chat(self) then
     local refusal = message_of(self).refusal
     return type(refusal) == "string" and refusal or nil
@@ -82,6 +89,7 @@ end
 --- `reasoning` of the answer is the API's own: effort and summary mode.)
 --- @return string
 function Response:reasoning_text()
+  check(self)
   if is_chat(self) then return text_of(message_of(self).reasoning_content) end
   local found = {}
   for _, item in each(rawget(self, "output")) do
@@ -191,6 +199,7 @@ end
 --- message can go back to the model, and no `arguments`.
 --- @return xai.ToolCall[]
 function Response:tool_calls()
+  check(self)
   local calls, seen, cut = {}, {}, cut_short(self)
   local offer = offer_of(self)
   for i, raw in ipairs(raw_calls(self)) do
@@ -226,6 +235,7 @@ end
 --- The sources that the answer names, in its order.
 --- @return xai.Citation[]
 function Response:citations()
+  check(self)
   local list = {}
   for _, item in each(rawget(self, "output")) do
     for _, part in each(field(item, "content")) do
@@ -243,6 +253,7 @@ end
 --- total. nil when the answer states none.
 --- @return xai.Tokens?
 function Response:tokens()
+  check(self)
   return (prices.tokens(rawget(self, "usage"), is_chat(self) and "chat" or "responses"))
 end
 
@@ -250,6 +261,7 @@ end
 --- @return integer? ticks
 --- @return string? reason  why it is not known
 function Response:cost()
+  check(self)
   local usage = rawget(self, "usage")
   local stated = number(field(usage, "cost_in_usd_ticks"))
   if stated then return stated end
@@ -260,6 +272,7 @@ end
 --- @return integer? ticks
 --- @return string? reason
 function Response:computed_cost()
+  check(self)
   local meta = metas[self] or {}
   return prices.ticks(rawget(self, "model"), rawget(self, "usage"), is_chat(self) and "chat" or "responses",
     { tier = rawget(self, "service_tier"), book = meta.book, us = meta.us })
@@ -278,6 +291,7 @@ end
 --- Ours about the call that brought this answer: status, request_id, attempts, counts, tokens, outcome, headers ...
 --- @return table
 function Response:meta()
+  check(self)
   return told(self)
 end
 
@@ -287,12 +301,7 @@ end
 -- and becomes callable, so that answer:text() and answer.text.format both work; what cannot be called (null,
 -- and an empty array, whose mark would be lost) is parked out of the way.
 local names, callables = {}, {}
-for name, plain in pairs(Response) do
-  local function method(self, ...)
-    if type(self) == "table" then return plain(self, ...) end
-    error("this is a method of a response: call it with a colon, as in answer:text()", 2)
-  end
-  Response[name] = method
+for name, method in pairs(Response) do
   names[#names + 1] = name
   callables[name] = { __call = function(_, self, ...) return method(self, ...) end }
 end
