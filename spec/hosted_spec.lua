@@ -363,6 +363,27 @@ describe("xai.hosted", function()
     assert.equal(0, client:pending())
   end)
 
+  it("wakes the thread of a call whose lines are passed on only when nothing was read since the last look", function()
+    local pieces = stream_answer "a"
+    open(function() return { pieces[1], pieces[2], "pause" } end)
+    local carrier, woken = require "xai.carrier", {}
+    read_lines(nothing, function(stream)
+      local call, wake, count = stream.call, world.host.wake, 0
+      world.host.wake = function(line)
+        if line == call.line then count = count + 1 end
+        return wake(line)
+      end
+      for look = 1, 2 do
+        call.tended_at, client.link.tend_at = 0, 0
+        carrier.tend(world.host, client.link)
+        woken[look] = count
+      end
+      world.host.wake = wake
+      xai.spawn(function() stream:cancel() end)
+    end)
+    assert.same({ 0, 1 }, woken)
+  end)
+
   it("cancels the calls whose threads the host has ended", function()
     open(function() return { stream_head, "pause" } end)
     local stream

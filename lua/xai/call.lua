@@ -292,10 +292,10 @@ end
 
 -- Out they go. One thread at a time: the other one looks when it is over.
 function Call:write_lines(bytes, count)
-  local passing = self.passing
-  passing.writing = true
+  local passing, writers = self.passing, self.link.writers
+  passing.writing, writers[self.id] = true, passing
   passing.write(passing.list, bytes, count)
-  passing.writing = false
+  passing.writing, writers[self.id] = false, nil
   if self.done or self.ready then loop.wake(self) end
 end
 
@@ -340,6 +340,7 @@ end
 function Call:stop_writing(fault)
   local passing = self.passing
   passing.writing, passing.fault = false, passing.fault or fault
+  self.link.writers[self.id] = nil
   loop.wake(self)
 end
 

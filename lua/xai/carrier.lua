@@ -49,6 +49,7 @@ end
 -- The same where the events are passed on: by this thread, which reads on when they are out.
 local function pass(host, call, id, bytes)
   local link, passing, at = call.link, call.passing, 1
+  call.ran = true
   if passing.id ~= id then passing.id, passing.over = id, false end
   while link.handle do
     local wish, rest, is_due, len, count = link:pass(call, id, bytes, at)
@@ -123,31 +124,52 @@ local function carry(host, call)
   if thread then stop(host, call, thread) end
 end
 
+-- The last one that is looked after, next time.
+local function join(call, time)
+  local round = call.link.round
+  call.tended_at = time
+  round.last = round.last + 1
+  round[round.last] = call.id
+end
+
 --- Have a call carried, from here on.
 --- @return boolean ok
 --- @return string? fault  the host cannot do that here
 local function start(host, call)
   call.line, call.room_line = {}, {}
-  call.starter, call.tended_at = coroutine.running(), core.now()
+  call.starter = coroutine.running()
+  join(call, core.now())
   return pcall(host.spawn, carry, host, call)
+end
+
+-- Who passes lines on and has read since the last look is there.
+local function look_after(host, call)
+  if call.ran then
+    call.ran, call.unseen = false, false
+  elseif call.unseen then
+    call:cancel()
+  else
+    call.unseen = true
+    host.wake(call.line)
+  end
 end
 
 --- A host may end our threads with the request they belong to, and tells nobody. Each call's thread is woken now
 --- and then; one that has not run until the next time is gone, and so is who waited for the call. Few at a time, so
---- that nothing else waits for it.
+--- that nothing else waits for it; and those whose turn it is not are not looked at, for there may be thousands.
 --- @return number seconds  until it is to be called again
 local function tend(host, link)
   local time = core.now()
   if time < link.tend_at then return link.tend_at - time end
-  for _, call in pairs(link.calls) do
-    if time - call.tended_at >= TICK then
-      call.tended_at = time
-      if call.unseen then
-        call:cancel()
-      else
-        call.unseen = true
-        host.wake(call.line)
-      end
+  local round = link.round
+  while round.first <= round.last do
+    local call = link.calls[round[round.first]]
+    if call and time - call.tended_at < TICK then break end
+    round[round.first] = nil
+    round.first = round.first + 1
+    if call then
+      join(call, time)
+      look_after(host, call)
     end
   end
   link.tend_at = time + GLANCE
@@ -156,9 +178,8 @@ end
 
 --- Before the core looks who is silent: who waits until lines are out does not read, and the server is not to blame.
 local function excuse(link)
-  for _, call in pairs(link.calls) do
-    local passing = call.passing
-    if passing and passing.writing and passing.id then link.handle:host_feed(passing.id, "") end
+  for _, passing in pairs(link.writers) do
+    if passing.id then link.handle:host_feed(passing.id, "") end
   end
 end
 

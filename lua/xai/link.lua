@@ -28,7 +28,7 @@ end
 local function finish(self)
   local call = self.ended
   self.crowded = false
-  self.calls[call.id] = nil
+  self.calls[call.id], self.writers[call.id] = nil, nil
   loop.attend(self)
   if not call.done then call:settle_or_end(self.ended_result) end
   if self.ended == call then self.ended, self.ended_result = false, false end
@@ -377,6 +377,8 @@ local function new(config, sim, log, on_end)
     virtual = config.clock == "manual",
     carried = config.transport == "host", -- the host has the sockets
     tend_at = 0,     -- when the threads of its calls are to be looked after
+    round = { first = 1, last = 0 }, -- their ids, in the order in which they are
+    writers = setmetatable({}, { __mode = "v" }), -- id -> xai.call's `passing`, of those whose lines are being written
     sim = sim,
     sim_due = nil,   -- seconds until the simulator's next step, as it last said
     synced = 0,      -- how far the handle's clock has followed the loop's
