@@ -53,9 +53,10 @@ static bool check_headers(lua_State *L, xai_request *request) {
 
 static const char *const replies[] = {"auto", "responses", "chat", "json", "bytes", NULL};
 
-static int start(lua_State *L, const lxai_client *self, const xai_request *request) {
+static int start(lua_State *L, lxai_client *self, xai_request *request) {
   if (self->client == NULL) return luaL_error(L, "the client is closed"); /* by a finalizer, just now */
   xai_error err;
+  request->user = request->stream ? self : NULL; /* see lxai_push_result */
   xai_call_id call = xai_call_start(self->client, request, &err);
   if (call.id == 0) return lxai_fail(L, &err);
   lxai_push_whole(L, call.id);

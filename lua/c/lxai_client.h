@@ -57,9 +57,10 @@ int lxai_opt_choice(lua_State *L, int table, const char *where, const char *name
 int lxai_push_nothing(lua_State *L);
 void lxai_set_str(lua_State *L, const char *name, xai_str text);
 void lxai_push_attempt(lua_State *L, const xai_attempt *attempt);
-/* Pushes how the call ended whose END `client` has just given: a table with `outcome`, `text`, `response`, `error`, `body`
- * and `unsettled`, where there are such, which looks like one with all else that is known, too. */
-void lxai_push_result(lua_State *L, int ctx, const xai_client *client, const xai_result *result);
+/* Pushes how the call ended whose END `client` has just given: a table with `outcome`, `response`, `error`, `body`,
+ * `unsettled` and, if a stream was asked for, `text`, where there are such, which looks like one with all else that is
+ * known, too. */
+void lxai_push_result(lua_State *L, int ctx, const xai_client *client, const xai_event *event);
 void lxai_open_result(lua_State *L, int ctx);
 /* Pushes a response; raises when it cannot. */
 void lxai_push_whole_response(lua_State *L, int ctx, const xai_json *response);

@@ -69,7 +69,7 @@ xai_str lxai_or_empty(xai_str text) {
 int lxai_push_turn(lua_State *L, int ctx, const lxai_client *self) {
   const xai_event *event = &self->event;
   if (event->type == XAI_EVENT_END) {
-    lxai_push_result(L, ctx, self->client, event->result);
+    lxai_push_result(L, ctx, self->client, event);
     return 1;
   }
   lua_pushnumber(L, event->retry_ms / 1000.0);

@@ -226,15 +226,18 @@ static int result_index(lua_State *L) {
   return 1;
 }
 
-void lxai_push_result(lua_State *L, int ctx, const xai_client *client, const xai_result *result) {
+/* The text of an answer that came whole is in its response, and no second time here. */
+void lxai_push_result(lua_State *L, int ctx, const xai_client *client, const xai_event *event) {
+  const xai_result *result = event->result;
   lua_createtable(L, 0, 8); /* result */
-  lxai_set_str(L, "outcome", xai_str_of(xai_outcome_name(result->outcome)));
+  lua_pushstring(L, xai_outcome_name(result->outcome));
+  lua_setfield(L, -2, "outcome");
   if (result->error.code != XAI_OK) {
     lxai_push_error(L, &result->error);
     lua_setfield(L, -2, "error");
   }
   set_response(L, ctx, result->response);
-  lxai_set_str(L, "text", result->text);
+  if (event->user != NULL) lxai_set_str(L, "text", result->text);
   set_known(L, "body", result->body);
   set_if(L, "unsettled", result->is_unsettled);
   push_told(L, ctx, client, result); /* result told */

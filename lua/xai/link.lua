@@ -43,11 +43,7 @@ end
 local function route(self, id, kind, text, name, raw, output_index, content_index)
   local call = self.calls[id]
   if not call then
-    self.crowded = self.crowded and kind ~= "end"
     loop.attend(self)
-  elseif kind == "end" then
-    self.ended, self.ended_result = call, text
-    finish(self)
   elseif kind == "ready" then
     announce(self, call)
   else
@@ -55,6 +51,15 @@ local function route(self, id, kind, text, name, raw, output_index, content_inde
     loop.wake(call)
     if kind == "retry" and call.line then loop.wake(call.line) end
   end
+end
+
+-- An end is noted before anything else is done: it is said once.
+local function take_end(self, call, result)
+  self.ended, self.ended_result = call or false, result
+  if self.dropped[1] then drop(self) end
+  if call then return finish(self) end
+  self.crowded, self.ended_result = false, false
+  loop.attend(self)
 end
 
 -- Gives the next event there is to its call; says which kind it is, or false.
@@ -66,8 +71,11 @@ local function next_event(self)
   self.inside = true
   local id, kind, text, name, raw, output_index, content_index = self.handle:next()
   self.inside = false
-  if kind == "ready" and self.calls[id] then self.calls[id].ready = true end -- at once: it is said once
-  if kind == "end" then self.ended, self.ended_result = self.calls[id], text end
+  if kind == "end" then
+    take_end(self, self.calls[id], text)
+    return kind
+  end
+  if kind == "ready" and self.calls[id] then self.calls[id].ready = true end -- likewise
   if self.dropped[1] then drop(self) end
   if not id then return false end
   route(self, id, kind, text, name, raw, output_index, content_index)
@@ -78,6 +86,7 @@ end
 local function go_on(self, call, word, ...)
   if word == "rest" then call.ready = false
   elseif word == "owed" then next_event(self)
+  elseif word == "end" then take_end(self, call, (...))
   elseif word ~= "more" then route(self, call.id, word, ...) end
 end
 

@@ -25,8 +25,10 @@ local function text_of(value)
   return type(value) == "string" and value or ""
 end
 
+local none = {}
+
 local function each(list)
-  return ipairs(type(list) == "table" and list or {})
+  return ipairs(type(list) == "table" and list or none)
 end
 
 local function is_chat(self)
@@ -38,15 +40,22 @@ local function message_of(self, choice)
   return field(entry, "message") or {}, entry
 end
 
--- All parts of one type in all messages, e.g. "output_text", read from the field that holds the text.
-local function parts(self, kind, name)
-  local found = {}
+-- All parts of one type in all messages, e.g. "output_text", read from the field that holds the text, joined; nil when
+-- there are none. Mostly there is one.
+local function joined(self, kind, name)
+  local first, all
   for _, item in each(rawget(self, "output")) do
-    for _, part in each(field(item, "type") == "message" and item.content) do
-      if field(part, "type") == kind then found[#found + 1] = text_of(part[name]) end
+    local content = type(item) == "table" and item.type == "message" and item.content or nil
+    for _, part in each(content) do
+      if type(part) == "table" and part.type == kind then
+        local text = text_of(part[name])
+        if not first then first = text
+        elseif all then all[#all + 1] = text
+        else all = { first, text } end
+      end
     end
   end
-  return found
+  return all and table.concat(all) or first
 end
 
 -- ------------------------------------------------------------------ methods
@@ -62,7 +71,7 @@ end
 function Response:text(choice)
   check(self)
   if is_chat(self) then return text_of(message_of(self, choice).content) end
-  return table.concat(parts(self, "output_text", "text"))
+  return joined(self, "output_text", "text") or ""
 end
 
 --- What the model said in place of an answer; nil when it did not refuse.
@@ -73,8 +82,7 @@ function Response:refusal()
     local refusal = message_of(self).refusal
     return type(refusal) == "string" and refusal or nil
   end
-  local found = parts(self, "refusal", "refusal")
-  return #found > 0 and table.concat(found) or nil
+  return joined(self, "refusal", "refusal")
 end
 
 local function reasoning_parts(item)
@@ -318,10 +326,10 @@ local function make_callable(response, meta, name)
 end
 
 local function make_room(response, meta)
+  local list = names
   setmetatable(response, nil) -- its fields alone are looked at
-  for i = 1, #names do
-    local name = names[i]
-    if response[name] ~= nil then make_callable(response, meta, name) end
+  for i = 1, #list do
+    if response[list[i]] ~= nil then make_callable(response, meta, list[i]) end
   end
 end
 
