@@ -259,6 +259,7 @@ xai_code xai__responses_piece(xai_fold *fold, const xai_fold_piece *piece) {
   if (row == NULL || row->act != ACT_DELTA) return XAI_MORE;
   xai_fold_target target = {row->field, piece->output, piece->content};
   if (!xai__fold_same_target(fold->at, target)) return XAI_MORE;
+  fold->name = piece->type; /* as of every event: servers need not name it a second time */
   return xai__fold_grow(fold, target, fold->at_text, places[row->field].type, piece->text);
 }
 
