@@ -341,7 +341,7 @@ static size_t none_begin(const xai_redactor *redactor, const unsigned char *at, 
 }
 
 void xai__redactor_apply(const xai_redactor *redactor, char *text, size_t len) {
-  if (redactor->least == 0) return;
+  if (redactor->least == 0 || len < redactor->least) return; /* also of no text at all, NULL */
   unsigned char *at = (unsigned char *)text, *end = at + len;
   const unsigned char *plain = at;
   while ((size_t)(end - at) >= redactor->least) {

@@ -146,6 +146,16 @@ static void reads_no_byte_beyond_the_text(void) {
   }
 }
 
+static void no_text_at_all_is_left_alone(void) {
+  xai_redactor redactor;
+  char none = 'x';
+  xai__redactor_init(&redactor, xai_str_of(CANARY));
+  xai__redactor_apply(&redactor, NULL, 0); /* an error for UBSan, should it be reckoned with */
+  xai__redactor_apply(&redactor, &none, 0);
+  xai__redactor_deinit(&redactor);
+  CHECK_INT(none, 'x');
+}
+
 static void leaves_other_texts_alone(void) {
   char text[ROOM], copy[ROOM];
   uint64_t state = 1;
@@ -349,6 +359,7 @@ int main(void) {
   RUN(masks_a_short_secret_only_as_a_whole);
   RUN(masks_two_in_a_row_and_repeats);
   RUN(reads_no_byte_beyond_the_text);
+  RUN(no_text_at_all_is_left_alone);
   RUN(leaves_other_texts_alone);
   RUN(F10_takes_the_login_out_of_a_url);
   RUN(F130_the_redaction_set);
