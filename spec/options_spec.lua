@@ -32,8 +32,15 @@ describe("xai.options", function()
   it("says what an option must be", function()
     local message = fault { timeout = "3" }
     assert.truthy(message:find('option "timeout" must be a number of seconds above 0, not a string', 1, true))
-    assert.truthy(fault({ simulate = "yes" }):find("must be boolean or table, not a string", 1, true))
-    assert.truthy(fault({ simulate = 1 }):find("must be boolean or table, not 1", 1, true))
+    assert.truthy(fault({ simulate = "yes" }):find("must be a boolean or a table, not a string", 1, true))
+    assert.truthy(fault({ simulate = 1 }):find("must be a boolean or a table, not 1", 1, true))
+  end)
+
+  it("lists what an option may be in words", function()
+    local ok, message = pcall(options.check, "xai.new", { log = 5 }, { log = "function|file|string|boolean" })
+    assert.is_false(ok)
+    assert.equal('xai.new: option "log" must be a function, an open file, a string or a boolean, not 5', message)
+    assert.truthy(fault({ model = 5 }):find('"model" must be a string, not 5', 1, true))
   end)
 
   it("shows a number that does not fit by its value", function()

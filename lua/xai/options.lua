@@ -15,7 +15,8 @@ local checks = {
   number = function(v) return type(v) == "number" and v == v end,
 }
 
-local words = { seconds = "a number of seconds above 0", count = "a whole number above 0",
+local words = { string = "a string", boolean = "a boolean", table = "a table", ["function"] = "a function",
+  number = "a number", seconds = "a number of seconds above 0", count = "a whole number above 0",
   priority = "a whole number from -9 to 9", file = "an open file",
   amount = "a number, 0 or more" }
 
@@ -79,7 +80,8 @@ local function described(value)
 end
 
 local function kinds_in_words(kinds)
-  return (kinds:gsub("[^|]+", words):gsub("|", " or "))
+  local list = kinds:gsub("[^|]+", words)
+  return (list:gsub("|([^|]*)$", " or %1"):gsub("|", ", "))
 end
 
 --- Check `given` against `known` (name -> kinds joined by "|"). Raises for the caller's mistakes.
