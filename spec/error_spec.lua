@@ -70,5 +70,8 @@ describe("xai.error", function()
     local slow = { kind = "timeout", code = "silence", message = "m", hint = "of the kind" }
     assert.equal("of the kind", hint(slow))
     assert.equal("allow more time", hint(slow, { streamed = true }))
+    local down = { kind = "server", code = "api", message = "m", hint = "quote the request id" }
+    assert.equal("the service failed: try again later", hint(down))
+    assert.equal("quote the request id", hint(down, { request_id = "7f3a" }))
   end)
 end)

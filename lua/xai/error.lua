@@ -94,6 +94,9 @@ local function hint_of(plain, call)
     local again = plain.code == "truncated" and "ask again, or allow more output tokens" or "ask again"
     return call.response and "what arrived is in err.response; " .. again or again
   end
+  if plain.kind == "server" and not (plain.request_id or call.request_id) then
+    return "the service failed: try again later"
+  end
   if plain.kind == "timeout" and call.streamed then return "allow more time" end
   return plain.hint
 end
