@@ -377,6 +377,19 @@ describe("xai doctor", function()
     assert.truthy(said(host):find("FAIL  key +no usable API key: cannot read /nowhere/key: No such file"), said(host))
   end)
 
+  it("does not take the simulator for the API", function()
+    local host = fake { { json = models } }
+    local client_of = host.client
+    host.client = function(...)
+      local grok = assert(client_of(...))
+      grok.simulated = true
+      return grok
+    end
+    assert.equal(0, cli.main({ "doctor" }, host))
+    assert.truthy(said(host):find("network +not used: the simulator answers"), said(host))
+    assert.is_nil(said(host):find("the key is accepted", 1, true))
+  end)
+
   it("fails for a missing key, and tries nothing then", function()
     local _, no_key = xai.new { api_key = "" }
     local status, text = examine(nil, { no_client = no_key })
@@ -504,9 +517,9 @@ describe("xai schema", function()
     fails(1, "not a usable JSON Schema: /type", { "schema", "check", value, file '{"type":"x"}' })
     fails(2, "URI=FILE", { "schema", "check", value, value, "--remote", "x" })
     fails(2, "only one of the two", { "schema", "check", "-", "-" })
-    fails(2, "see xai --help", { "schema" })
-    fails(2, "see xai --help", { "schema", "check", value })
-    fails(2, "see xai --help", { "schema", "check", value, value, "--draft", "3" })
+    fails(2, "see xai schema --help", { "schema" })
+    fails(2, "see xai schema --help", { "schema", "check", value })
+    fails(2, "see xai schema --help", { "schema", "check", value, value, "--draft", "3" })
   end)
 
   it("lints with line and column, and fails for what the API refuses", function()
@@ -579,12 +592,19 @@ describe("the command line", function()
   end)
 
   it("has status 2 for wrong arguments", function()
-    for _, args in ipairs { {}, { "frobnicate" }, { "ask", "--nope" }, { "ask", "a", "b" } } do
+    local function refused(words, args)
       local host = fake {}
       assert.equal(2, cli.main(args, host))
-      assert.truthy(complained(host):find("see xai --help", 1, true))
+      assert.truthy(complained(host):find(words, 1, true), complained(host))
       assert.equal("", said(host))
     end
+    refused("; see xai --help", {})
+    refused("; see xai --help", { "frobnicate" })
+    refused("Did you mean 'ask'? See xai --help", { "aks" })
+    refused("; see xai ask --help", { "ask", "--nope" })
+    refused("too many arguments: put the question in quotes; see xai ask --help", { "ask", "a", "b" })
+    refused("the port must be a whole number, not 'abc'; see xai sim --help", { "sim", "--port", "abc" })
+    refused("the seed must be a whole number, not '1.5'", { "sim", "--seed", "1.5" })
   end)
 
   -- The rest needs a process of its own: what the shell sees.

@@ -26,6 +26,14 @@ local function seconds(text)
   return nil, ("the timeout must be a number of seconds above 0, not '%s'"):format(text)
 end
 
+local function whole(name)
+  return function(text)
+    local value = tonumber(text)
+    if value and value % 1 == 0 then return value end
+    return nil, ("the %s must be a whole number, not '%s'"):format(name, text)
+  end
+end
+
 local function add_ask(parser, leaving)
   local ask = parser:command("ask", "Ask one question.")
   add_help(ask, leaving)
@@ -59,9 +67,9 @@ end
 local function add_sim(parser, leaving)
   local sim = parser:command("sim", "Serve the simulator of the API; the first line printed is its base URL.")
   add_help(sim, leaving)
-  sim:option("-p --port", "The port; 0: any that is free."):default("0"):convert(tonumber)
+  sim:option("-p --port", "The port; 0: any that is free."):default("0"):convert(whole "port")
   sim:option("--host", "The address to listen on."):default "127.0.0.1"
-  sim:option("--seed", "Another seed, other answers."):convert(tonumber)
+  sim:option("--seed", "Another seed, other answers."):convert(whole "seed")
   sim:option("--replay", "Answer with these recorded streams (.jsonl) in turn."):argname("<file>"):count "*"
 end
 
@@ -184,10 +192,18 @@ local function obey(options, host)
   return status or FAILED
 end
 
+-- The parser's words, and where to read on.
+local function wrong_words(wrong, args)
+  local command = is_alone(args[1]) and args[1] .. " " or ""
+  if args[1] == "ask" and wrong == "too many arguments" then wrong = wrong .. ": put the question in quotes" end
+  wrong = wrong:gsub("\n", ". ")
+  return wrong .. (wrong:find "%?$" and " See" or "; see") .. " xai " .. command .. "--help"
+end
+
 local function run(args, host)
   local options, wrong, text = parse(args)
   if options then return obey(options, host) end
-  if wrong then return fail(host, wrong:gsub("\n", ". ") .. "; see xai --help", USAGE) end
+  if wrong then return fail(host, wrong_words(wrong, args), USAGE) end
   host:print(text)
   host:flush()
   return OK

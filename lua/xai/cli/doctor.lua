@@ -52,6 +52,7 @@ local function network(self)
     return false, words.message(self.fault), "check it"
   end
   if not self.asked then return nil, "not tried: the key comes first" end
+  if self.simulated then return true, "not used: the simulator answers inside this program" end
   local host = self.grok.base_url:match "^%a+://([^/]+)" or self.grok.base_url
   if reached(self) then return true, host .. " answers" end
   if self.err.kind == "tls" then return true, host .. " can be reached" end
@@ -71,6 +72,7 @@ end
 
 local function service(self)
   if not reached(self) then return nil, "not tried: the network comes first" end
+  if self.simulated then return true, "the simulator's; without XAI_SIMULATE the API itself is looked at" end
   if self.value and type(self.value) == "table" and type(self.value.data) == "table" then
     return true, ("the key is accepted and may use %d models"):format(#self.value.data)
   end
