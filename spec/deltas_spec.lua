@@ -195,9 +195,8 @@ end)
 describe("stream:deltas as over a network", function()
   local link, handle, call, stream, wire
 
-  local function open(traits)
-    link = assert(links.new { api_key = "xai-k", base_url = "http://wire/v1", transport = "scripted", seed = 7 })
-    handle = link.handle
+  -- A further call of the same client's.
+  local function open_beside(traits)
     traits = traits or { keep = true, folded = true, streamed = true }
     local path = traits.chat and "/chat/completions" or "/responses"
     call = assert(link:start({ path = path, body = "{}", reply = traits.chat and "chat" or "responses", stream = true },
@@ -206,6 +205,12 @@ describe("stream:deltas as over a network", function()
     wire = handle:wire_next().id
     handle:wire_status(wire, 200)
     handle:wire_header(wire, "content-type", "text/event-stream")
+  end
+
+  local function open(traits)
+    link = assert(links.new { api_key = "xai-k", base_url = "http://wire/v1", transport = "scripted", seed = 7 })
+    handle = link.handle
+    open_beside(traits)
   end
 
   before_each(function() open() end)
@@ -441,6 +446,34 @@ describe("stream:deltas as over a network", function()
       it("loses nothing to who looks, waits or drives in between (" .. seed .. ")", function()
         read_as_told(seed * 104729, #meanwhile)
       end)
+    end
+  end)
+
+  -- What one of them has put by, and could not give yet, comes before anything of another.
+  it("gives each of several streams its own, in order, however they take turns", function()
+    local all = {}
+    for i = 1, 4 do
+      if i > 1 then open_beside() end
+      all[i] = { stream = stream, wire = wire, events = stream:events(), deltas = stream:deltas(), sent = 0, at = 0 }
+    end
+    local roll, sizes = dice(4711), { 20, 900, 3500, 6000 }
+    local function more(one)
+      local text = (one.sent + 1) .. ":" .. ("x"):rep(roll(sizes[roll(4)]))
+      if handle:wire_body(one.wire, delta(text)) then one.sent = one.sent + 1 end
+    end
+    for turn = 1, 3000 do
+      local one = all[roll(4)]
+      for _ = 1, roll(9) do more(one) end
+      if turn % 7 == 0 then link:take() end
+      for _ = 1, math.min(roll(12), one.sent - one.at) do
+        one.at = one.at + 1
+        local text = roll(4) > 1 and one.deltas() or one.events().text
+        assert.equal(one.at, tonumber(text:match "^(%d+):"))
+      end
+    end
+    for _, one in ipairs(all) do
+      assert.is_true(one.at > 1000)
+      one.stream:cancel()
     end
   end)
 end)
