@@ -4,7 +4,7 @@
  *   readers DIRECT PID STREAMS SECONDS NAME=URL [NAME=URL ...]
  *     -> NAME_events; NAME_p50_ms, NAME_p99_ms: from the server's writing to our reading; NAME_added_us: p50 less that
  *        of the direct way; NAME_relay_us: CPU of the process PID for each event, in nanoseconds where the kernel has
- *        them; NAME_over_FIRST: the same as a multiple of the first relay's
+ *        them; NAME_over_FIRST: the same as a multiple of the first relay's. And direct_p50_ms, direct_p99_ms
  *
  * Each relay is read for SECONDS in slices, A B C A B C, with a slice of the direct way before each turn: what else the
  * machine does comes and goes. Of slices the median is told, and of ratios that of those within a turn.
@@ -175,6 +175,11 @@ static void tell(const way *w, const char *what, double value) {
   figure(what, value);
 }
 
+static void tell_delays(way *w) {
+  tell(w, "p50_ms", percentile(w->delays, w->count, 0.5) / 1000);
+  tell(w, "p99_ms", percentile(w->delays, w->count, 0.99) / 1000);
+}
+
 static void tell_way(way *w, const way *direct, const way *first) {
   double added[SLICES], over[SLICES];
   for (int i = 0; i < SLICES; i++) {
@@ -182,8 +187,7 @@ static void tell_way(way *w, const way *direct, const way *first) {
     over[i] = w->cpu_us[i] / first->cpu_us[i];
   }
   tell(w, "events", (double)w->count);
-  tell(w, "p50_ms", percentile(w->delays, w->count, 0.5) / 1000);
-  tell(w, "p99_ms", percentile(w->delays, w->count, 0.99) / 1000);
+  tell_delays(w);
   tell(w, "added_us", median(added));
   tell(w, "relay_us", median(w->cpu_us));
   if (w != first) printf("%s_over_%s %.6g\n", w->name, first->name, median(over));
@@ -214,6 +218,7 @@ int main(int argc, char **argv) {
     measure(&direct, slice, argv[2], streams, ms / 2);
     for (int i = 0; i < count; i++) measure(&ways[i], slice, argv[2], streams, ms);
   }
+  tell_delays(&direct);
   for (int i = 0; i < count; i++) tell_way(&ways[i], &direct, &ways[0]);
   return 0;
 }
