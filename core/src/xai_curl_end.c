@@ -115,11 +115,12 @@ static bool repeated(const net_exchange *x, CURLcode result) {
   return result == CURLE_ABORTED_BY_CALLBACK && x->tries > 1;
 }
 
+/* CURLE_TOO_LARGE, by its number, for the library may be younger than the headers that we were built with. */
+#define TOO_LARGE ((CURLcode)100)
+
 /* libcurl's own limit for one header line has no code of its own before 8.6. */
 static bool line_too_long(const net_exchange *x, CURLcode result) {
-#if LIBCURL_VERSION_NUM >= 0x080600
-  if (result == CURLE_TOO_LARGE) return true;
-#endif
+  if (result == TOO_LARGE) return true;
   return result == CURLE_OUT_OF_MEMORY && xai__curl_was_ready(x) && !x->head.ended &&
          xai__curl_body_given(x) == x->request->body.len;
 }

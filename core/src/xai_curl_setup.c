@@ -37,6 +37,10 @@ bool xai__curl_may_repeat(const net_exchange *x) {
 /* One that an older libcurl, or one built without it, may lack. */
 #define MAY(option, value) ((void)curl_easy_setopt(easy, option, value))
 
+/* Since 7.87; by their numbers, for the library may be younger than the headers that we were built with. */
+#define CA_CACHE_TIMEOUT ((CURLoption)(CURLOPTTYPE_LONG + 321))
+#define QUICK_EXIT ((CURLoption)(CURLOPTTYPE_LONG + 322))
+
 static bool set_safety(CURL *easy, const net *self) {
   bool ok = true;
   MUST(CURLOPT_NOSIGNAL, 1L);
@@ -51,9 +55,7 @@ static bool set_safety(CURL *easy, const net *self) {
   MUST(CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE); /* the key is not for the proxy */
   MUST(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   MAY(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-#if LIBCURL_VERSION_NUM >= 0x075700
-  MAY(CURLOPT_CA_CACHE_TIMEOUT, 86400L);
-#endif
+  MAY(CA_CACHE_TIMEOUT, 86400L);
   if (self->proxy != NULL) {
     MUST(CURLOPT_PROXY, self->proxy); /* "" is none at all */
     MUST(CURLOPT_NOPROXY, "");        /* and the environment has no say (F10) */
@@ -75,9 +77,7 @@ static bool set_network(CURL *easy, const net *self) {
   MAY(CURLOPT_HAPPY_EYEBALLS_TIMEOUT_MS, HAPPY_EYEBALLS_MS);
   MAY(CURLOPT_MAXAGE_CONN, XAI_CURL_IDLE_SECONDS);
   MAY(CURLOPT_MAXLIFETIME_CONN, LIFETIME_SECONDS);
-#if LIBCURL_VERSION_NUM >= 0x075700
-  MAY(CURLOPT_QUICK_EXIT, 1L); /* a dead resolver must not hold up a cancel (F02) */
-#endif
+  MAY(QUICK_EXIT, 1L); /* a dead resolver must not hold up a cancel (F02) */
   return ok;
 }
 
