@@ -58,63 +58,8 @@ void xai__answer_reset(xai_answer *answer) {
   if (answer->fold != NULL) xai__fold_reset(answer->fold);
 }
 
-/* ---- headers */
-
-static char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
-}
-
-/* The first header of a name is the one that counts. */
-static void find_name(xai_str name, xai_str value, const char *const *names, size_t count, xai_str *values) {
-  char first = name.len > 0 ? lower(name.ptr[0]) : '\0';
-  for (size_t i = 0; i < count; i++) {
-    if (lower(names[i][0]) == first && values[i].ptr == NULL && xai__str_eq_nocase(name, names[i]))
-      values[i] = value;
-  }
-}
-
-void xai__answer_find_all(const xai_answer *answer, const char *const *names, size_t count, xai_str *values) {
-  for (size_t i = 0; i < count; i++) values[i] = (xai_str){NULL, 0};
-  const char *at = answer->headers.ptr;
-  const char *stop = at ? at + answer->headers.len : NULL;
-  while (at != stop) {
-    const char *line_end = memchr(at, '\n', (size_t)(stop - at));
-    const char *colon = memchr(at, ':', (size_t)(line_end - at));
-    find_name((xai_str){at, (size_t)(colon - at)}, (xai_str){colon + 2, (size_t)(line_end - colon - 2)},
-              names, count, values);
-    at = line_end + 1;
-  }
-  for (size_t i = 0; i < count; i++)
-    if (values[i].ptr == NULL) values[i] = xai_str_of("");
-}
-
-xai_str xai__answer_find(const xai_answer *answer, const char *name) {
-  xai_str value;
-  xai__answer_find_all(answer, &name, 1, &value);
-  return value;
-}
-
 void xai__answer_status(xai_answer *answer, int status) {
   answer->status = status;
-}
-
-static bool has_byte(xai_str text, char byte) {
-  return text.len > 0 && memchr(text.ptr, byte, text.len) != NULL;
-}
-
-xai_code xai__answer_header(xai_answer *answer, xai_str name, xai_str value) {
-  if (answer->verdict.outcome != XAI_OUTCOME_NONE) return XAI_OK;
-  if (has_byte(name, ':') || has_byte(name, '\n') || has_byte(value, '\n')) return XAI_ERR_HTTP;
-  xai__retry_after_header(&answer->wish, name, value);
-  if (xai__str_eq_nocase(name, "x-should-retry") && xai__str_eq_nocase(value, "false"))
-    answer->never_retry = true;
-  xai_code code =
-    xai__buf_reserve(&answer->headers, name.len + value.len + 3); /* a line is kept whole or not */
-  if (code == XAI_OK) code = xai__buf_add(&answer->headers, name.ptr, name.len);
-  if (code == XAI_OK) code = xai__buf_add(&answer->headers, ": ", 2);
-  if (code == XAI_OK) code = xai__buf_add(&answer->headers, value.ptr, value.len);
-  if (code == XAI_OK) code = xai__buf_add_char(&answer->headers, '\n');
-  return code;
 }
 
 /* ---- the verdict */
@@ -141,7 +86,7 @@ static xai_code judge(xai_answer *answer, xai_outcome outcome, xai_attempt_class
   xai_error *err = verdict->why.error;
   if (err == NULL) return XAI_MORE;
   err->http_status = answer->status;
-  xai__str_copy(err->request_id, sizeof err->request_id, xai__answer_find(answer, "x-request-id"));
+  xai__str_copy(err->request_id, sizeof err->request_id, xai__answer_request_id(answer));
   return XAI_MORE;
 }
 
@@ -245,7 +190,7 @@ static xai_code begin_stream(xai_answer *answer) {
 static xai_code decide_mode(xai_answer *answer) {
   if (answer->mode != ANSWER_UNDECIDED) return XAI_OK;
   answer->mode = answer->status >= 200 && answer->status < 300 ? ANSWER_WHOLE : ANSWER_ERROR;
-  bool events = is_type(xai__answer_find(answer, "content-type"), "text/event-stream");
+  bool events = is_type(xai__answer_content_type(answer), "text/event-stream");
   return answer->mode == ANSWER_WHOLE && folds(answer) && events ? begin_stream(answer) : XAI_OK;
 }
 
@@ -287,7 +232,7 @@ static xai_code judge_not_json(xai_answer *answer) {
   char shown[SHOWN_BODY], type[64];
   xai__str_copy(shown, sizeof shown, xai__str_trim(xai__buf_str(&answer->inbox)));
   xai__redact(shown);
-  xai__str_copy(type, sizeof type, xai__answer_find(answer, "content-type"));
+  xai__str_copy(type, sizeof type, xai__answer_content_type(answer));
   xai__fail(why_of(answer), XAI_ERR_NOT_JSON, "HTTP %d, %s: %s", answer->status,
             type[0] ? type : "no content type", shown[0] ? shown : "an empty body");
   return judge_failed(answer, XAI_ATTEMPT_UNKNOWN, "");
@@ -336,7 +281,7 @@ static xai_code judge_partial(xai_answer *answer) {
 static xai_code read_whole(xai_answer *answer) {
   if (answer->status == 206 && !answer->range_asked) return judge_partial(answer);
   if (answer->reply == XAI_REPLY_BYTES) return judge_complete(answer);
-  bool markup = is_type(xai__answer_find(answer, "content-type"), "text/html");
+  bool markup = is_type(xai__answer_content_type(answer), "text/html");
   if (markup || (folds(answer) && answer->inbox.len == 0)) return judge_not_json(answer);
   return folds(answer) ? read_folded(answer) : read_json(answer);
 }
@@ -364,7 +309,7 @@ static xai_code read_redirect(xai_answer *answer) {
 static xai_code read_error(xai_answer *answer) {
   xai_str location = xai__answer_find(answer, "location");
   if (answer->status >= 300 && answer->status < 400 && location.len > 0) return read_redirect(answer);
-  xai__error_from_api(why_of(answer), &answer->mem, answer->status, xai__answer_find(answer, "content-type"),
+  xai__error_from_api(why_of(answer), &answer->mem, answer->status, xai__answer_content_type(answer),
                       xai__buf_str(&answer->inbox));
   return judge_api_error(answer);
 }

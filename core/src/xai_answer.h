@@ -37,6 +37,11 @@ typedef struct answer_end {
   xai_why why;       /* the error that it makes, when it is one                */
 } answer_end;
 
+/* Where a header's value lies among the headers; at 0: there is none. */
+typedef struct answer_value {
+  size_t at, len;
+} answer_value;
+
 /* What each event needs comes first: thousands of streams share the cache. */
 typedef struct xai_answer {
   answer_mode mode;
@@ -61,7 +66,9 @@ typedef struct xai_answer {
   bool range_asked; /* the caller sent a Range of its own: a 206 is what it wants */
   bool never_retry; /* x-should-retry: false                                  */
   xai_retry_after wish;
-  xai_buf headers;   /* "name: value\n" for each                               */
+  xai_buf headers;           /* "name: value\n" for each                               */
+  answer_value content_type; /* of those that every answer is asked for */
+  answer_value request_id;
   answer_end end;    /* how the bytes ended                                    */
   xai_json_doc *doc; /* the value of XAI_REPLY_JSON                            */
   const xai_json *value;
@@ -89,6 +96,8 @@ void xai__answer_rest(xai_answer *answer);
 
 /* A header of the answer, name in any case; empty when absent. */
 xai_str xai__answer_find(const xai_answer *answer, const char *name);
+xai_str xai__answer_content_type(const xai_answer *answer); /* the same of these, without a search */
+xai_str xai__answer_request_id(const xai_answer *answer);
 /* Of several; `values` is filled. */
 void xai__answer_find_all(const xai_answer *answer, const char *const *names, size_t count, xai_str *values);
 const xai_json *xai__answer_response(const xai_answer *answer);

@@ -183,11 +183,11 @@ static void add_wait(xai_retry_after *self, xai_str value) {
 
 void xai__retry_after_header(xai_retry_after *self, xai_str name, xai_str value) {
   value = xai__str_trim(value);
-  if (xai__str_eq_nocase(name, "retry-after")) {
+  if (name.len == 11 && xai__str_eq_nocase(name, "retry-after")) {
     add_wait(self, value);
-  } else if (xai__str_eq_nocase(name, "retry-after-ms")) {
+  } else if (name.len == 14 && xai__str_eq_nocase(name, "retry-after-ms")) {
     add_ms(self, value);
-  } else if (xai__str_eq_nocase(name, "date") && !self->has_server_now) {
+  } else if (name.len == 4 && xai__str_eq_nocase(name, "date") && !self->has_server_now) {
     self->has_server_now = xai__http_date(value, &self->server_now);
   }
 }

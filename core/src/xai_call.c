@@ -171,11 +171,8 @@ static void conclude(xai_call *call, uint64_t now, xai_outcome outcome, const ch
 
 /* Only one END at a time is borrowed, so all calls share the room for it. */
 static const xai_result *describe(const xai_call *call) {
-  static const char *const names[] = {"content-type", "x-request-id"};
-  xai_str found[2];
   const xai_answer *answer = &call->answer;
   xai_result *result = &call->shared->result;
-  xai__answer_find_all(answer, names, 2, found);
   *result = (xai_result){
     .outcome = call->outcome,
     .reason = call->reason,
@@ -183,7 +180,7 @@ static const xai_result *describe(const xai_call *call) {
     .response = xai__answer_response(answer),
     .text = xai__answer_text(answer),
     .body = shown_body(call),
-    .content_type = found[0],
+    .content_type = xai__answer_content_type(answer),
     .http_status = xai__call_http_status(call),
     .attempts = call->attempts,
     .attempt_count = call->attempt_count,
@@ -195,7 +192,7 @@ static const xai_result *describe(const xai_call *call) {
   if (result->error.code == XAI_OK) {
     xai_error *none = &result->error;
     none->http_status = answer->status;
-    xai__str_copy(none->request_id, sizeof none->request_id, found[1]);
+    xai__str_copy(none->request_id, sizeof none->request_id, xai__answer_request_id(answer));
   }
   result->usage = xai__usage_of(result->response);
   count_attempts(result);
@@ -258,8 +255,7 @@ static void close_attempt(xai_call *call, uint64_t now, xai_attempt_class outcom
   attempt->phase = phase;
   attempt->http_status = call->answer.status;
   attempt->took_ms = (uint32_t)(now - call->attempt_at);
-  xai__str_copy(attempt->request_id, sizeof attempt->request_id,
-                xai__answer_find(&call->answer, "x-request-id"));
+  xai__str_copy(attempt->request_id, sizeof attempt->request_id, xai__answer_request_id(&call->answer));
   xai__redact_secret(attempt->request_id, strlen(attempt->request_id),
                      xai__key_secret(xai__call_authorization(call)));
   attempt->bytes = call->answer.body_bytes;

@@ -683,6 +683,48 @@ static void options_that_were_not_begun_with_their_init_are_refused(void) {
   wire_close(&w);
 }
 
+/* More names than are looked for in one go; of two headers alike the first one counts. */
+static void finds_headers_by_many_names(void) {
+  static const char *const names[] = {"x-0", "x-1", "x-2",          "x-3",          "x-4", "x-5", "x-6",
+                                      "x-7", "x-8", "x-9",          "X-A",          "x-b", "x-c", "x-d",
+                                      "x-e", "x-f", "x-request-id", "Content-Type", "x-1", "none"};
+  enum { COUNT = sizeof names / sizeof *names };
+  wire w;
+  wire_open(&w);
+  wire_start(&w, "/responses", "{}", false);
+  uint32_t id = wire_request_id(&w);
+  wire_head(&w, id, 200, "application/json");
+  for (char c = '0'; c <= '9'; c++) {
+    char name[] = {'X', '-', c, '\0'}, value[] = {'v', c, '\0'};
+    xai_wire_header(w.client, id, name, value);
+  }
+  xai_wire_header(w.client, id, "x-a", "first");
+  xai_wire_header(w.client, id, "x-a", "second");
+  xai_wire_header(w.client, id, "X-Request-Id", "r-1");
+  xai_wire_header(w.client, id, "x-request-id", "r-2");
+  xai_wire_header(w.client, id, "content-type", "text/html");
+  const char *body = "{\"status\":\"completed\",\"output\":[]}";
+  wire_bytes(&w, id, body, strlen(body));
+  xai_wire_finish(w.client, id, XAI_WIRE_DONE);
+  xai_event event;
+  CHECK_INT(xai_client_next(w.client, &event), XAI_OK);
+  CHECK_INT(event.type, XAI_EVENT_END);
+  CHECK_INT(event.result->outcome, XAI_OUTCOME_COMPLETE);
+  CHECK_STR(event.result->content_type, "application/json");
+  CHECK_STR(xai_str_of(event.result->error.request_id), "req-1");
+  CHECK_STR(xai_str_of(event.result->attempts[0].request_id), "req-1");
+  xai_str values[COUNT];
+  xai_result_headers(w.client, names, COUNT, values);
+  CHECK_STR(values[3], "v3");
+  CHECK_STR(values[10], "first");
+  CHECK_STR(values[11], "");
+  CHECK_STR(values[16], "req-1");
+  CHECK_STR(values[17], "application/json");
+  CHECK_STR(values[18], "v1");
+  CHECK_STR(values[19], "");
+  wire_close(&w);
+}
+
 int main(void) {
   RUN(streams_text_and_completes);
   RUN(reads_a_whole_answer);
@@ -719,5 +761,6 @@ int main(void) {
   check_nomem("F92_a_streamed_call", stream_scenario);
   check_nomem("F92_a_whole_call", whole_scenario);
   RUN(many_calls_leave_nothing_behind);
+  RUN(finds_headers_by_many_names);
   return check_report("client");
 }
