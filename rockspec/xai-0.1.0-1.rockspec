@@ -44,6 +44,7 @@ build = {
       sources = {
         "core/src/xai_answer.c",
         "core/src/xai_answer_clean.c",
+        "core/src/xai_answer_headers.c",
         "core/src/xai_backoff.c",
         "core/src/xai_breaker.c",
         "core/src/xai_buf.c",
