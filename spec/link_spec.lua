@@ -56,6 +56,25 @@ describe("xai.link", function()
     client:close()
   end)
 
+  it("R9 takes finalisers that cancel a stream and close the client in the middle of the core's work", function()
+    local client = helper.client { otherwise = { sse = helper.stream { "a", 1, "b" } } }
+    local kept, other = assert(client:stream "kept"), assert(client:stream "other")
+    local handle, meddle = client.link.handle, true
+    client.link.handle = setmetatable({}, { __index = function(_, name)
+      return function(_, ...)
+        if meddle and name == "next" then
+          meddle = false
+          other:cancel()
+          client:close()
+          return nil
+        end
+        return handle[name](handle, ...)
+      end
+    end })
+    assert.is_nil(kept:events()())
+    for _, stream in ipairs { kept, other } do assert.equal("cancelled", select(2, stream:result()).kind) end
+  end)
+
   it("F64 leaves nothing behind after many dropped streams", function()
     local client = helper.client { otherwise = { sse = helper.stream { "a", 5, "b" } } }
     local function drop(n)

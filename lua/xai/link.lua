@@ -157,7 +157,7 @@ end
 function Link:take()
   if not self.handle then return false end
   local took = next_event(self)
-  if not took and self.virtual then
+  if not took and self.virtual and self.handle then
     self.sim_due = self.sim and self.sim:pump(self.handle) or nil
     self:crank(0)
     took = self.handle ~= nil and next_event(self)

@@ -392,7 +392,7 @@ local function wait(subject, check, timeout)
     local task = scheduler and current_task()
     if task then
       park(task, subject, limit)
-    elseif not turn(limit) then
+    elseif not turn(limit) and not check(subject) then -- a finaliser may just have seen to it
       error(deadlock(), 3)
     end
   end
