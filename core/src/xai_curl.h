@@ -114,6 +114,7 @@ struct net {
   char *ca_folder;      /* of authorities by the hash of their names; NULL: none   */
   char *ca_stand_in;    /* in place of "no file", beside the folder; NULL: not needed */
   void *ca_store;       /* OpenSSL's, of ca_file; NULL: not loaded yet, or not ours to load */
+  void *folder_store;   /* likewise, of ca_folder                                  */
   bool restores_folder; /* libcurl takes "no folder" for the one compiled in       */
   bool own_store;       /* libcurl does not keep ca_file itself                    */
   bool by_folder;       /* the folder is asked; else, or when it does not know: the file */

@@ -5,6 +5,7 @@
  * talked out of a folder that was compiled in: it would believe whom that knows as well, and load the bundle for every
  * connection (20 ms and 830 KiB). So it is shown an empty folder, and gets our store when a connection begins. OpenSSL
  * is the one that libcurl itself is linked with: found through libcurl, or not at all, and then it goes the slow way.
+ * Where a folder is asked first, it gets a store of ours, too. Whom one of them once knew it knows until the end.
  */
 #include <dlfcn.h>
 #include <stdio.h>
@@ -63,14 +64,21 @@ bool xai__curl_store_fits(const net *self) {
          find_openssl(&calls);
 }
 
-static void *load(const openssl *calls, const char *file) {
+static void *load(const openssl *calls, const char *file, const char *folder) {
   void *store = calls->store_new();
   if (store == NULL) return NULL;
-  bool loaded = calls->store_load(store, file, NULL) == 1;
+  bool loaded = calls->store_load(store, file, folder) == 1;
   if (loaded && calls->store_flags(store, X509_V_FLAG_TRUSTED_FIRST | X509_V_FLAG_PARTIAL_CHAIN) == 1)
     return store;
   calls->store_free(store);
   return NULL;
+}
+
+/* OpenSSL looks into the folder when it meets a name, and keeps whom it found: so that one store serves all connections.
+ * Without, libcurl's own goes on, which has the same folder. */
+static void use_folder(net *self, const openssl *calls, void *context) {
+  if (self->folder_store == NULL) self->folder_store = load(calls, NULL, self->ca_folder);
+  if (self->folder_store != NULL) calls->context_set(context, self->folder_store);
 }
 
 /* In place of the store that libcurl made of one authority, which nobody is to be believed for: so never without. */
@@ -79,9 +87,11 @@ CURLcode xai__curl_store_use(CURL *easy, void *context, void *exchange) {
   net *self = x->owner;
   openssl calls;
   (void)easy;
+  bool found = find_openssl(&calls);
+  if (x->by_folder && found) use_folder(self, &calls, context);
   if (x->by_folder) return CURLE_OK;
-  if (!find_openssl(&calls)) return CURLE_SSL_CACERT_BADFILE;
-  if (self->ca_store == NULL) self->ca_store = load(&calls, self->ca_file);
+  if (!found) return CURLE_SSL_CACERT_BADFILE;
+  if (self->ca_store == NULL) self->ca_store = load(&calls, self->ca_file, NULL);
   if (self->ca_store == NULL) return CURLE_SSL_CACERT_BADFILE;
   calls.context_set(context, self->ca_store);
   return CURLE_OK;
@@ -89,6 +99,8 @@ CURLcode xai__curl_store_use(CURL *easy, void *context, void *exchange) {
 
 void xai__curl_store_drop(net *self) {
   openssl calls;
-  if (self->ca_store != NULL && find_openssl(&calls)) calls.store_free(self->ca_store);
-  self->ca_store = NULL;
+  if ((self->ca_store == NULL && self->folder_store == NULL) || !find_openssl(&calls)) return;
+  calls.store_free(self->ca_store); /* NULL is fine */
+  calls.store_free(self->folder_store);
+  self->ca_store = self->folder_store = NULL;
 }
