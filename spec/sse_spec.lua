@@ -100,7 +100,15 @@ describe("xai.sse", function()
     assert.error_matches(function() sse { max_evnt = 1 } end, "max_event")
     assert.error_matches(function() core.sse { max_evnt = 1 } end, "unknown option")
     assert.has_error(function() sse():feed() end)
-    assert.has_error(function() sse():feed(12) end)
+    local function says(words, fn)
+      local ok, fault = pcall(fn)
+      assert.is_false(ok)
+      assert.truthy(fault:find("sse_spec.lua:%d+: " .. words), fault)
+    end
+    says("parser:feed: a string is needed, not a number", function() sse():feed(12) end)
+    for _, name in ipairs { "feed", "finish", "reset" } do
+      says("this is a method of a parser: call it with a colon", function() local _ = sse()[name] "x" end)
+    end
     assert.error_matches(function() core.sse().feed("data: x\n\n") end, "not an SSE parser")
     assert.error_matches(function() core.sse().feed(core.number "1", "x") end, "not an SSE parser")
   end)

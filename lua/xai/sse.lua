@@ -21,6 +21,11 @@ local mt = { __name = "xai.sse", __index = Parser }
 
 local known = { max_event = "count" }
 
+local function check(self)
+  if getmetatable(self) == mt then return end
+  error("this is a method of a parser: call it with a colon, as in parser:feed(bytes)", 3)
+end
+
 --- A parser of one stream; `xai.sse()` is the same.
 --- @param opts {max_event: integer?}?  max_event bounds a line and an event, in bytes; default 16 MiB
 --- @return xai.sse.Parser
@@ -36,6 +41,8 @@ end
 --- @return xai.sse.Event[]? events  those that are complete now, maybe none
 --- @return xai.Error? err  a line or event is larger than max_event; nothing more comes until a reset
 function Parser:feed(bytes)
+  check(self)
+  if type(bytes) ~= "string" then error("parser:feed: a string is needed, not a " .. type(bytes), 2) end
   local events, err = self.core:feed(bytes)
   if not events then return nil, errors.from_core(err) end
   return events
@@ -44,11 +51,13 @@ end
 --- The input is over: what the parser ended with.
 --- @return xai.sse.End
 function Parser:finish()
+  check(self)
   return self.core:finish()
 end
 
 --- As new.
 function Parser:reset()
+  check(self)
   self.core:reset()
 end
 
