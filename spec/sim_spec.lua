@@ -429,6 +429,18 @@ describe("xai.sim", function()
       assert.has_error(function() sim.new { scenario = { { txet = "x" } } } end)
       assert.has_error(function() sim.new { scenario = { { error = "no_such_error" } } } end)
       assert.has_error(function() sim.new { sede = 1 } end)
+      assert.error_matches(function() sim.new { faults = { status = 503 } } end, "faults: must be a list of tables")
+      assert.error_matches(function() sim.new { scenario = { text = "x" } } end, "scenario: must be a list of tables")
+      local wrong = { { sede = 1 }, { seed = 0.5 }, { faults = { { staus = 1 } } }, { faults = { status = 1 } } }
+      for _, options in ipairs(wrong) do
+        local function at_this_line(make)
+          local ok, fault = pcall(make)
+          assert.is_false(ok)
+          assert.truthy(fault:find "^[^:]*sim_spec%.lua:%d+: xai%.sim", fault)
+        end
+        at_this_line(function() local _ = sim.new(options) end)
+        at_this_line(function() local _ = require("xai").new { simulate = options } end)
+      end
     end)
 
     it("sends arguments in pieces when told to", function()

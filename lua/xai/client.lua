@@ -605,10 +605,11 @@ local function wants_simulation(options)
   return value ~= nil and not off[value:lower()]
 end
 
-local function simulator(wish, seed)
+local function simulator(wish, seed, level)
   if type(wish) == "table" and type(wish.pump) == "function" then return wish end
   local settings = type(wish) == "table" and wish or { seed = seed }
-  return late("xai.sim").new(settings)
+  local sim = late("xai.sim").new(settings, level + 2)
+  return sim
 end
 
 --- Make a client. Nothing is sent, nothing is waited for.
@@ -627,7 +628,7 @@ local function new(options, level)
   if not source then return nil, fault end
   local log, log_level = logs.choose(options, level)
   local budget = options.budget and late("xai.budget").new(options.budget, level, wish and true)
-  local sim = wish and simulator(wish, options.seed) or nil
+  local sim = wish and simulator(wish, options.seed, level) or nil
   local base_url = options.base_url or environment "XAI_BASE_URL" or DEFAULT_URL
   local host = loop.host()
   local link, err = links.new({

@@ -82,10 +82,12 @@ end
 
 --- A simulator, for `xai.new { simulate = ... }` or for a server of your own.
 --- @param given xai.sim.Options?
+--- @param level integer?  whose line a mistake in the options is shown at; default 2, the caller's
 --- @return xai.Sim
-local function new(given)
-  local o = options.check("xai.sim.new", given, OPTIONS)
-  check_numbers(o, 2)
+local function new(given, level)
+  level = level or 2
+  local o = options.check("xai.sim.new", given, OPTIONS, level)
+  check_numbers(o, level)
   local keep = o.keep or 1000
   local book = o.price_book or prices.new()
   local recordings, unplayable
@@ -101,8 +103,8 @@ local function new(given)
     models     = models.new(o.models, book),
     keys       = accepted(o.keys),
     clock      = o.clock,      -- fun(): integer, nil: our own calendar
-    scenario   = script.new(o.scenario, 2),
-    faults     = script.new(o.faults, 2),
+    scenario   = script.new("scenario", o.scenario, level),
+    faults     = script.new("faults", o.faults, level),
     recordings = recordings,   -- nil: the model answers
     ledger     = ledger.new(o.keep_entries or 10000),
     stored     = shelf.new(keep, STORED_BYTES),   -- response id -> what chaining and GET need

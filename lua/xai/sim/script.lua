@@ -40,12 +40,17 @@ local function check(entry, level)
   return entry
 end
 
+--- @param what string  the option it is
 --- @param source table|fun(request: table): table?|nil  a list of entries, or a function that gives one
-local function new(source, level)
+--- @param level integer
+local function new(what, source, level)
   local self = setmetatable({ ask = nil, list = {}, used = {} }, mt)
   if type(source) == "function" then
     self.ask = source
     return self
+  end
+  if source and next(source) ~= nil and source[1] == nil then
+    error(("xai.sim.new, %s: must be a list of tables, { { ... } }"):format(what), level + 1)
   end
   for i, entry in ipairs(source or {}) do
     self.list[i] = entry or {}
