@@ -184,6 +184,7 @@ describe("xai.prices", function()
   end)
 
   it("raises for ticks that are no number, at the caller's line", function()
+    assert.error_matches(function() prices.format(0 / 0) end, "prices.format: ticks must be a number, not NaN")
     local ok, fault = pcall(function() prices.format "x" end)
     assert.is_false(ok)
     assert.truthy(fault:find("prices_spec.lua:%d+: prices.format: ticks must be a number, not a string"), fault)

@@ -194,6 +194,7 @@ end
 local function format(n)
   if n == nil then return "unknown" end
   if type(n) ~= "number" then error("prices.format: ticks must be a number, not a " .. type(n), 2) end
+  if n ~= n then error("prices.format: ticks must be a number, not NaN", 2) end
   local sign = n < 0 and "-" or ""
   n = math.abs(n)
   local rest = n % TICKS_PER_DOLLAR
