@@ -577,7 +577,8 @@ typedef struct xai_config {
   const char *base_url;   /* default "https://api.x.ai/v1"; http only if written so                 */
   const char *user_agent; /* put before the library's own; NULL: that alone                         */
   /* PEM bundle, and nobody else is believed. NULL: what SSL_CERT_FILE (CURL_CA_BUNDLE) and SSL_CERT_DIR name; without
-   * them the system's bundle and folder. Of both the folder is asked first. */
+   * them the system's bundle and folder. Of both the folder is asked first. What was read may be kept until the client
+   * is freed: after a change of authorities open another. */
   const char *ca_file;
   const char *proxy;        /* URL; NULL: from the environment, see above; "": none                   */
   uint64_t seed;            /* jitter; 0: taken from the system                                       */
