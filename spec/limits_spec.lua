@@ -157,7 +157,7 @@ describe("rates", function()
     has(new { breaker = { perecnt = 3 } }, '"percent"')
     has(new { breaker = { percent = 101 } }, "at most 100")
     has(new { breaker = { window = 0.01 } }, "at least 0.1")
-    has(new { breaker = "off" }, "boolean or table")
+    has(new { breaker = "off" }, "a boolean or a table")
     local client = helper.client { otherwise = fine }
     has(raised(client.respond, client, "x", { priority = 10 }), "from -9 to 9")
     has(raised(client.respond, client, "x", { priority = 0.5 }), "from -9 to 9")

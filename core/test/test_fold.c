@@ -711,8 +711,8 @@ static void R8_an_answer_that_is_not_complete_parts_from_its_body(void) {
     "{'status':'completed','output':[{'type':'message','content':[{'type':'output_text','text':'said'}]}]}",
     "{'status':'incomplete','output':[{'type':'message','content':[{'type':'output_text','text':'said'}]}]}",
     "{'status':'failed','output':[{'type':'message','content':[{'type':'output_text','text':'said'}]}]}",
-    "{'output':[{'type':'message','content':[{'type':'output_text','text':'said'}]},"
-    "{'type':'function_call','arguments':'{'}]}",
+    ("{'output':[{'type':'message','content':[{'type':'output_text','text':'said'}]},"
+     "{'type':'function_call','arguments':'{'}]}"),
   };
   for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
     char data[400];

@@ -92,10 +92,12 @@ static void F131_masks_a_piece_wherever_it_stands(void) {
     for (size_t before = 0; before < 24; before++)
       for (size_t from = 0; from + 8 <= strlen(CANARY); from += 5) {
         char piece[9] = "", inner[ROOM], text[ROOM];
-        memcpy(piece, CANARY + from, 8);
+        memcpy(piece, &CANARY[from], 8);
         encoders[e](inner, piece);
         memset(text, '.', before);
-        sprintf(text + before, "%s%.*s", inner, (int)(from % 12), "............");
+        strcpy(text + before, inner);
+        memset(text + before + strlen(inner), '.', from % 12);
+        text[before + strlen(inner) + from % 12] = '\0';
         redact(text);
         CHECK_INT(strspn(text, "."), before);
         CHECK(is_clean(text) && text[before] == '*' && text[before + 1] == '*');
