@@ -76,26 +76,28 @@ static void fail_at(xai_schema_build *b, xai_code code, const xai_schema_node *n
   xai__buf_deinit(&where);
 }
 
-void xai__build_refuse(xai_schema_build *b, const xai_schema_node *node, xai_keyword keyword,
-                       const char *format, ...) {
+static void vfail_at(xai_schema_build *b, xai_code code, const xai_schema_node *node, xai_keyword keyword,
+                     const char *format, va_list args) {
   char what[400];
   if (b->code != XAI_OK) return;
+  vsnprintf(what, sizeof what, format, args);
+  fail_at(b, code, node, keyword, what);
+}
+
+void xai__build_refuse(xai_schema_build *b, const xai_schema_node *node, xai_keyword keyword,
+                       const char *format, ...) {
   va_list args;
   va_start(args, format);
-  vsnprintf(what, sizeof what, format, args);
+  vfail_at(b, XAI_ERR_SCHEMA, node, keyword, format, args);
   va_end(args);
-  fail_at(b, XAI_ERR_SCHEMA, node, keyword, what);
 }
 
 void xai__build_lack(xai_schema_build *b, const xai_schema_node *node, xai_keyword keyword,
                      const char *format, ...) {
-  char what[400];
-  if (b->code != XAI_OK) return;
   va_list args;
   va_start(args, format);
-  vsnprintf(what, sizeof what, format, args);
+  vfail_at(b, XAI_ERR_LIBRARY, node, keyword, format, args);
   va_end(args);
-  fail_at(b, XAI_ERR_LIBRARY, node, keyword, what);
 }
 
 /* ---- which nodes ---- */
