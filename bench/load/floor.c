@@ -7,13 +7,10 @@
  * its own.
  */
 #define _GNU_SOURCE
-#include <arpa/inet.h>
-#include <fcntl.h>
-#include <netinet/tcp.h>
-#include <stdbool.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "ask.h"
 #include "measure.h"
 
 enum { MOST_DELAYS = 1 << 20, BATCH = 64, BUFFER = 16384 };
@@ -22,26 +19,8 @@ static uint64_t delays[MOST_DELAYS], timed_from;
 static size_t delay_count, events;
 static int queue;
 
-static void need(bool so, const char *what) {
-  if (so) return;
-  fprintf(stderr, "floor: %s\n", what);
-  exit(1);
-}
-
 static void open_stream(const char *base) {
-  int port = 0;
-  char path[256], request[1024];
-  need(sscanf(base, "http://127.0.0.1:%d%255s", &port, path) == 2,
-       "the address is not http://127.0.0.1:PORT/PATH");
-  struct sockaddr_in at = {
-    .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  need(fd >= 0 && connect(fd, (struct sockaddr *)&at, sizeof at) == 0, "cannot connect");
-  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-  int len = snprintf(request, sizeof request,
-                     "POST %s/responses HTTP/1.1\r\nHost: floor\r\nContent-Length: 2\r\n\r\n{}", path);
-  need(write(fd, request, (size_t)len) == len, "cannot ask");
-  fcntl(fd, F_SETFL, O_NONBLOCK);
+  int fd = ask(base, "/responses");
   need(epoll_ctl(queue, EPOLL_CTL_ADD, fd, &(struct epoll_event){.events = EPOLLIN, .data.fd = fd}) == 0,
        "cannot watch");
 }

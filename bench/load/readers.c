@@ -13,14 +13,11 @@
  * is the time in each delta.
  */
 #define _GNU_SOURCE
-#include <arpa/inet.h>
 #include <dirent.h>
-#include <fcntl.h>
-#include <netinet/tcp.h>
-#include <stdbool.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "ask.h"
 #include "measure.h"
 
 enum {
@@ -45,36 +42,10 @@ typedef struct way {
   int queue, fds[MOST_STREAMS];
 } way;
 
-static void need(bool so, const char *what) {
-  if (so) return;
-  fprintf(stderr, "readers: %s\n", what);
-  exit(1);
-}
-
-static int ask(const char *url) {
-  static const char body[] = "{\"model\":\"grok-4.6\",\"input\":\"Tides?\",\"stream\":true}";
-  int port = 0;
-  char path[256], request[1024];
-  need(sscanf(url, "http://127.0.0.1:%d%255s", &port, path) == 2,
-       "an address is not http://127.0.0.1:PORT/PATH");
-  struct sockaddr_in at = {
-    .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  need(fd >= 0 && connect(fd, (struct sockaddr *)&at, sizeof at) == 0, "cannot connect");
-  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-  int len = snprintf(request, sizeof request,
-                     "POST %s HTTP/1.1\r\nHost: relay\r\nContent-Type: application/json\r\n"
-                     "Authorization: Bearer xai-benchmark\r\nContent-Length: %zu\r\n\r\n%s",
-                     path, sizeof body - 1, body);
-  need(write(fd, request, (size_t)len) == len, "cannot ask");
-  fcntl(fd, F_SETFL, O_NONBLOCK);
-  return fd;
-}
-
 static void open_all(way *w, const char *url, int streams) {
   w->queue = epoll_create1(EPOLL_CLOEXEC);
   for (int i = 0; i < streams; i++) {
-    w->fds[i] = ask(url);
+    w->fds[i] = ask(url, "");
     epoll_ctl(w->queue, EPOLL_CTL_ADD, w->fds[i],
               &(struct epoll_event){.events = EPOLLIN, .data.fd = w->fds[i]});
   }
